@@ -1,0 +1,82 @@
+"""Do later: the only place that enqueues. A job row first, then a hint through the queue after commit.
+
+Tasks are named, not imported, so that the web process stays free of what workers need.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import BinaryIO
+from uuid import UUID
+
+from celery import current_app
+from django.db import transaction
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+
+from predictions.models import Job
+from predictions.services import jobs, uploads
+from predictions.values import Actor, BuildRequest
+
+logger = logging.getLogger(__name__)
+
+TASKS = {Job.Kind.BUILD: "predictions.tasks.run_build", Job.Kind.DEMO: "predictions.tasks.run_training"}
+
+
+def build(
+    *,
+    actor: Actor,
+    request: BuildRequest,
+    stream: BinaryIO,
+    filename: str,
+    declared_size: int | None = None,
+    sample_stream: BinaryIO | None = None,
+    sample_filename: str = "",
+) -> Job:
+    """Store a model file and start turning it into a version. Returns the job to follow.
+
+    Raises NotAllowed, BadModelFile, TooLarge, DeskError for an unusable name.
+    """
+    jobs.require_usable_name(actor=actor, name=request.name)
+    source = uploads.receive(
+        actor=actor,
+        stream=stream,
+        filename=filename,
+        declared_size=declared_size,
+        sample_stream=sample_stream,
+        sample_filename=sample_filename,
+    )
+    with transaction.atomic():
+        job = jobs.create(kind=Job.Kind.BUILD, name=request.name, request=request, source=source, actor=actor)
+        send_after_commit(job)
+    return job
+
+
+def demo(*, slug: str, name: str, actor: Actor) -> Job:
+    """Train and build one of the demo ml_models that come with the site."""
+    with transaction.atomic():
+        job = jobs.create(
+            kind=Job.Kind.DEMO,
+            name=name,
+            request=BuildRequest(name=name, go_live=True),
+            actor=actor,
+            slug=slug,
+        )
+        send_after_commit(job)
+    return job
+
+
+def send_after_commit(job: Job) -> None:
+    """Hint the workers once the row is there for them to read."""
+    job_id, kind = job.pk, Job.Kind(job.kind)
+    transaction.on_commit(lambda: send(job_id, kind))
+
+
+def send(job_id: UUID, kind: Job.Kind) -> None:
+    """Put the hint in the queue. Without a broker the row waits and the sweeper sends it later."""
+    try:
+        current_app.send_task(TASKS[kind], args=[str(job_id)])
+    except OperationalError:
+        logger.warning("The queue did not take job %s; it waits for the sweeper.", job_id)
+        return
+    Job.objects.filter(pk=job_id).update(sent_at=timezone.now())

@@ -1,0 +1,20 @@
+"""ORM only: fields, constraints, choices."""
+
+from __future__ import annotations
+
+from predictions.models.api_keys import ApiKey
+from predictions.models.jobs import Job
+from predictions.models.ml_models import Deployment, MLModel, ModelVersion, SignatureRevision, Source
+from predictions.models.predictions import Prediction, Review
+
+__all__ = [
+    "ApiKey",
+    "Deployment",
+    "Job",
+    "MLModel",
+    "ModelVersion",
+    "Prediction",
+    "Review",
+    "SignatureRevision",
+    "Source",
+]

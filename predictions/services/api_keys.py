@@ -1,0 +1,47 @@
+"""Keys for programs: made once, shown once, kept as a hash."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import timedelta
+
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from predictions.errors import DeskError
+from predictions.models import ApiKey
+
+LAST_USED_STEP = timedelta(minutes=1)
+"""``last_used_at`` moves at most this often, so that a busy key does not write on each call."""
+
+
+def create(*, name: str, user: User | None = None, created_by: User | None = None) -> tuple[ApiKey, str]:
+    """Make a key and return it with its text, which cannot be shown again. Raises DeskError for an empty name."""
+    if not name.strip():
+        raise DeskError("Give the key a name that says who uses it.", code="name_missing", field="name")
+    prefix, secret = secrets.token_hex(4), secrets.token_urlsafe(32)
+    row = ApiKey.objects.create(
+        name=name.strip()[:120], prefix=prefix, secret_sha256=digest(secret), user=user, created_by=created_by
+    )
+    return row, f"md_{prefix}_{secret}"
+
+
+def revoke(*, key: ApiKey) -> None:
+    """Refuse the key from now on; its history stays."""
+    if key.revoked_at is None:
+        key.revoked_at = timezone.now()
+        key.save(update_fields=["revoked_at"])
+
+
+def note_use(*, key: ApiKey) -> None:
+    """Remember that the key was used, coarsely."""
+    now = timezone.now()
+    if key.last_used_at is None or now - key.last_used_at > LAST_USED_STEP:
+        key.last_used_at = now
+        ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
+
+
+def digest(secret: str) -> str:
+    """SHA-256 in hex; enough for 256 random bits, and cheap enough for each call."""
+    return hashlib.sha256(secret.encode()).hexdigest()
