@@ -1,0 +1,28 @@
+"""The fixtures themselves: real servers, real workers."""
+
+from __future__ import annotations
+
+import pytest
+import redis
+from celery import current_app
+from django.conf import settings
+from django.db import connection
+
+
+@pytest.mark.django_db
+def test_database_is_a_real_postgresql_of_this_run() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('fsync'), current_setting('server_encoding'), current_database()")
+        assert cursor.fetchone() == ("on", "UTF8", "test_modeldesk")
+
+
+def test_redis_keeps_a_log_and_evicts_nothing() -> None:
+    client = redis.Redis.from_url(settings.REDIS_URL)
+    assert client.config_get("appendonly") == {"appendonly": "yes"}
+    assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
+
+
+def test_workers_take_every_queue(worker: object) -> None:
+    queues = current_app.control.inspect(timeout=5).active_queues() or {}
+    taken = {queue["name"] for worker_queues in queues.values() for queue in worker_queues}
+    assert taken == {"interactive", "batch", "build", "train", "maintenance"}
