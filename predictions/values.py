@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
+import msgspec
+
 Scalar = str | int | float | bool
 Value = Any
 """What one input may hold: a scalar, None for missing, or nested lists for a tensor."""
@@ -83,3 +85,53 @@ class BuildRequest:
     card: Mapping[str, Any] = field(default_factory=dict)
     signature_edits: Mapping[str, Any] = field(default_factory=dict)
     is_default: bool = False
+
+
+class Ask(msgspec.Struct, array_like=True, frozen=True):
+    """One caller's rows on their way to a worker. ``deadline``: seconds since the epoch; later no row may appear.
+
+    Ids are made by the asking side, so that a repeat stores nothing twice.
+    """
+
+    number: int
+    ids: list[UUID]
+    rows: list[list[Any]]
+    warnings: list[list[dict[str, str]]]
+    face: str
+    deadline: float
+    user_id: int | None = None
+    api_key_id: int | None = None
+    visitor: UUID | None = None
+
+
+class Group(msgspec.Struct, array_like=True, frozen=True):
+    """What one message carries: callers of the same version and signature revision, answered in one call.
+
+    ``sent_at`` in seconds since the epoch. ``store`` is False for health probes only.
+    """
+
+    id: int
+    reply_to: str
+    ml_model_id: int
+    version_id: int
+    revision_id: int
+    sent_at: float
+    asks: list[Ask]
+    store: bool = True
+
+
+class AskReply(msgspec.Struct, array_like=True, frozen=True):
+    """What became of one ask: ``outputs`` row by row, or an error code and sentence."""
+
+    number: int
+    outputs: list[dict[str, Any]] = []
+    error_code: str = ""
+    error_message: str = ""
+
+
+class GroupReply(msgspec.Struct, array_like=True, frozen=True):
+    """The worker's single reply to a group, sent after the commit. ``answered_at`` in seconds since the epoch."""
+
+    id: int
+    answered_at: float
+    replies: list[AskReply]

@@ -1,0 +1,10 @@
+"""Answer now: the web process's way to a worker and back.
+
+Callers of one version that are waiting anyway go in one message; an idle site never waits for company.
+"""
+
+from __future__ import annotations
+
+from predictions.gateway.calls import answer, probe
+
+__all__ = ["answer", "probe"]

@@ -1,0 +1,106 @@
+"""The calls doors make: answer these rows, or only see whether a worker answers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+import uuid_utils.compat
+from django.conf import settings
+from django.db import DatabaseError
+
+from predictions.errors import TryLater
+from predictions.gateway import process
+from predictions.gateway.lanes import Key, Waiter
+from predictions.models import Prediction
+from predictions.selectors.targets import Target
+from predictions.signature.schema import example_row
+from predictions.values import Actor, Ask, AskReply, CheckedRow, Face, GivenAnswer
+
+STORE_MARGIN_SECONDS = 0.5
+"""A worker that has not begun to store this long before the caller leaves lets go, so that no late row appears."""
+
+
+def answer(
+    *, target: Target, rows: Sequence[CheckedRow], actor: Actor, face: Face, seconds: float | None = None
+) -> list[GivenAnswer]:
+    """Answer validated rows, in order; every answer returned is a committed prediction row.
+
+    Waits ``seconds`` (default ``PREDICT_DEADLINE_SECONDS``). Raises TryLater (queue or workers cannot answer in
+    time), TooManyRequests (too many rows wait already), ModelFailed (the estimator raised on these rows);
+    after each of these nothing is stored.
+    """
+    gateway = process.current()
+    deadline = time.time() + (settings.PREDICT_DEADLINE_SECONDS if seconds is None else seconds)
+    ask = Ask(
+        number=gateway.next_id(),
+        ids=[uuid_utils.compat.uuid7() for _ in rows],
+        rows=[list(row.values) for row in rows],
+        warnings=[[asdict(warning) for warning in row.warnings] for row in rows],
+        face=face,
+        deadline=deadline - STORE_MARGIN_SECONDS,
+        user_id=actor.user_id,
+        api_key_id=actor.api_key_id,
+        visitor=actor.visitor,
+    )
+    waiter = Waiter.of(ask, deadline)
+    gateway.call(_key(target), waiter)
+    if waiter.error is not None:
+        raise waiter.error
+    reply, answered_at = waiter.reply, waiter.answered_at
+    if reply is None:
+        reply, answered_at = _committed(ask)
+    moment = datetime.fromtimestamp(answered_at, UTC)
+    return [
+        GivenAnswer(id=row_id, outputs=outputs, warnings=row.warnings, created_at=moment)
+        for row_id, outputs, row in zip(ask.ids, reply.outputs, rows, strict=True)
+    ]
+
+
+def probe(target: Target, *, seconds: float = 3.0) -> float:
+    """Have a worker answer the example row without storing it. Returns seconds taken. Raises TryLater, ModelFailed."""
+    gateway = process.current()
+    row = target.validator.check_row(example_row(target.signature))
+    begun = time.time()
+    ask = Ask(
+        number=gateway.next_id(),
+        ids=[uuid_utils.compat.uuid7()],
+        rows=[list(row.values)],
+        warnings=[[]],
+        face="api",
+        deadline=begun + seconds,
+    )
+    waiter = Waiter.of(ask, begun + seconds)
+    gateway.call_alone(_key(target), waiter)
+    if waiter.error is not None:
+        raise waiter.error
+    if waiter.reply is None:
+        raise late()
+    return time.time() - begun
+
+
+def late() -> TryLater:
+    """The error for a caller whose deadline passed."""
+    return TryLater(
+        "No worker answered in time, so nothing was stored. Try again in a moment.",
+        code="deadline_passed",
+        retry_after=5,
+    )
+
+
+def _key(target: Target) -> Key:
+    return Key(target.ml_model_id, target.version_id, target.revision_id)
+
+
+def _committed(ask: Ask) -> tuple[AskReply, float]:
+    """The reply got lost, but the rows may be there, and the row is the truth. Raises TryLater."""
+    try:
+        stored = Prediction.objects.in_bulk(ask.ids)
+    except DatabaseError as error:
+        raise late() from error
+    if len(stored) != len(ask.ids):
+        raise late()
+    outputs = [stored[row_id].outputs for row_id in ask.ids]
+    return AskReply(number=ask.number, outputs=outputs), stored[ask.ids[0]].created_at.timestamp()

@@ -1,0 +1,151 @@
+"""Grouping: who goes in the next message of one version. No network in here."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from predictions.errors import DeskError, TooManyRequests
+from predictions.values import Ask, AskReply
+
+MAX_IN_FLIGHT = 8
+"""Groups of one version that one web process has under way at most; enough to keep several workers busy."""
+
+GATHER_SECONDS = 0.005
+"""How long a caller lets others join while a group is under way; fast models reply sooner than that."""
+
+
+@dataclass(slots=True, eq=False)
+class Waiter:
+    """One caller blocked in the web process until its rows are answered."""
+
+    ask: Ask
+    rows: int
+    deadline: float
+    woken: threading.Lock
+    reply: AskReply | None = None
+    answered_at: float = 0.0
+    error: DeskError | None = None
+    group_id: int | None = None
+
+    @classmethod
+    def of(cls, ask: Ask, deadline: float) -> Waiter:
+        lock = threading.Lock()
+        lock.acquire()
+        return cls(ask=ask, rows=len(ask.rows), deadline=deadline, woken=lock)
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """True once answered or failed; False after ``seconds``, or at the deadline when none are given."""
+        left = self.deadline - time.time() if seconds is None else seconds
+        return self.woken.acquire(timeout=max(left, 0.0))
+
+    def wake(self) -> None:
+        """Let the caller go on; only the first time counts."""
+        if self.woken.locked():
+            self.woken.release()
+
+
+@dataclass(slots=True, eq=False)
+class Batch:
+    """A message about to be sent, or under way."""
+
+    id: int
+    lane: Lane
+    waiters: dict[int, Waiter] = field(default_factory=dict)
+
+    @property
+    def deadline(self) -> float:
+        """When its last caller stops waiting."""
+        return max(waiter.deadline for waiter in self.waiters.values())
+
+    def fail(self, error: DeskError) -> None:
+        """Give every caller the same error."""
+        for waiter in self.waiters.values():
+            waiter.error = error
+            waiter.wake()
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What callers must share to go in one message."""
+
+    ml_model_id: int
+    version_id: int
+    revision_id: int
+
+
+class Lane:
+    """The callers of one version and revision in one web process."""
+
+    def __init__(self, key: Key, *, next_id: Callable[[], int], max_rows: int, max_waiting: int) -> None:
+        self.key = key
+        self._next_id = next_id
+        self._max_rows = max_rows
+        self._max_waiting = max_waiting
+        self._lock = threading.Lock()
+        self._pending: list[Waiter] = []
+        self._pending_rows = 0
+        self._in_flight: dict[int, Batch] = {}
+        self.last_used = time.monotonic()
+
+    def join(self, waiter: Waiter) -> Batch | None:
+        """Queue a caller. Returns the batch to send now when nothing is under way, else None.
+
+        Raises TooManyRequests when too many rows wait already.
+        """
+        with self._lock:
+            self.last_used = time.monotonic()
+            if self._pending_rows and self._pending_rows + waiter.rows > self._max_waiting:
+                raise TooManyRequests(
+                    "More cases are waiting for this ML model than the site holds. Try again in a moment.",
+                    code="queue_full",
+                    retry_after=2,
+                )
+            self._pending.append(waiter)
+            self._pending_rows += waiter.rows
+            return None if self._in_flight else self._take()
+
+    def push(self, waiter: Waiter) -> Batch | None:
+        """The caller waited long enough for company: the next batch to send, unless it is sent or too many are."""
+        with self._lock:
+            if waiter.group_id is not None or len(self._in_flight) >= MAX_IN_FLIGHT:
+                return None
+            return self._take()
+
+    def finish(self, batch_id: int) -> tuple[Batch | None, Batch | None]:
+        """A reply came (or is given up): the batch it is for, and the next one to send, where there are such."""
+        with self._lock:
+            done = self._in_flight.pop(batch_id, None)
+            following = self._take() if done is not None and self._pending else None
+            return done, following
+
+    def leave(self, waiter: Waiter) -> None:
+        """A caller gives up before being sent."""
+        with self._lock:
+            if waiter in self._pending:
+                self._pending.remove(waiter)
+                self._pending_rows -= waiter.rows
+
+    @property
+    def is_idle(self) -> bool:
+        return not self._pending and not self._in_flight
+
+    def _take(self) -> Batch | None:
+        if not self._pending:
+            return None
+        rows, count = 0, 0
+        for waiter in self._pending:
+            if count and rows + waiter.rows > self._max_rows:
+                break
+            rows += waiter.rows
+            count += 1
+        taken, self._pending = self._pending[:count], self._pending[count:]
+        self._pending_rows -= rows
+        batch = Batch(self._next_id(), self)
+        for waiter in taken:
+            waiter.group_id = batch.id
+            batch.waiters[waiter.ask.number] = waiter
+        self._in_flight[batch.id] = batch
+        return batch

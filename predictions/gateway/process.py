@@ -1,0 +1,153 @@
+"""One web process's gateway: its lanes, its reply channel, and who sends the next message."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+import time
+
+from django.conf import settings
+
+from predictions.errors import DeskError, ModelFailed, TryLater
+from predictions.gateway.lanes import GATHER_SECONDS, Batch, Key, Lane, Waiter
+from predictions.gateway.wire import Wire
+from predictions.values import Group, GroupReply
+
+LANE_IDLE_SECONDS = 600
+SUBSCRIBE_SECONDS = 2.0
+
+
+class ProcessGateway:
+    """Blocks callers until their rows are committed, and sends them in as few messages as waiting allows."""
+
+    def __init__(self) -> None:
+        self._ids = itertools.count(1)
+        self._lock = threading.Lock()
+        self._lanes: dict[Key, Lane] = {}
+        self._under_way: dict[int, Batch] = {}
+        self._wire = Wire(self._on_reply)
+
+    def next_id(self) -> int:
+        """A number no other ask or message of this process has."""
+        return next(self._ids)
+
+    def call(self, key: Key, waiter: Waiter) -> None:
+        """Send and block until answered, failed or past the deadline; the outcome is in ``waiter``. Raises TryLater."""
+        self._wire.ensure_listening(SUBSCRIBE_SECONDS)
+        lane = self._lane(key)
+        batch = lane.join(waiter)
+        if batch is None and not waiter.wait(GATHER_SECONDS):
+            batch = lane.push(waiter)
+        elif batch is None:
+            return
+        if batch is not None:
+            self._publish(batch)
+        if not waiter.wait():
+            self._give_up(lane, waiter)
+
+    def call_alone(self, key: Key, waiter: Waiter) -> None:
+        """As ``call``, but outside every lane and storing nothing: for health probes."""
+        self._wire.ensure_listening(SUBSCRIBE_SECONDS)
+        lane = Lane(key, next_id=self.next_id, max_rows=waiter.rows, max_waiting=waiter.rows)
+        batch = lane.join(waiter)
+        if batch is not None:
+            self._publish(batch, store=False)
+        if not waiter.wait():
+            self._give_up(lane, waiter)
+
+    def _lane(self, key: Key) -> Lane:
+        lane = self._lanes.get(key)
+        if lane is None:
+            with self._lock:
+                self._drop_idle_lanes()
+                lane = self._lanes.setdefault(
+                    key,
+                    Lane(
+                        key,
+                        next_id=self.next_id,
+                        max_rows=settings.GATEWAY_MAX_ROWS_PER_MESSAGE,
+                        max_waiting=settings.GATEWAY_MAX_WAITING_ROWS,
+                    ),
+                )
+        return lane
+
+    def _drop_idle_lanes(self) -> None:
+        long_ago = time.monotonic() - LANE_IDLE_SECONDS
+        for key, lane in list(self._lanes.items()):
+            if lane.is_idle and lane.last_used < long_ago:
+                del self._lanes[key]
+
+    def _publish(self, batch: Batch, *, store: bool = True) -> None:
+        """Send one batch; when the queue refuses it, its callers hear so and the next batch is tried."""
+        following: Batch | None = batch
+        while following is not None:
+            current = following
+            self._under_way[current.id] = current
+            try:
+                self._wire.send(self._group(current, store=store), current.deadline)
+            except DeskError as error:
+                self._under_way.pop(current.id, None)
+                _, following = current.lane.finish(current.id)
+                current.fail(error)
+            else:
+                return
+
+    def _group(self, batch: Batch, *, store: bool) -> Group:
+        key = batch.lane.key
+        return Group(
+            id=batch.id,
+            reply_to=self._wire.channel,
+            ml_model_id=key.ml_model_id,
+            version_id=key.version_id,
+            revision_id=key.revision_id,
+            sent_at=time.time(),
+            asks=[waiter.ask for waiter in batch.waiters.values()],
+            store=store,
+        )
+
+    def _on_reply(self, reply: GroupReply) -> None:
+        batch = self._under_way.pop(reply.id, None)
+        if batch is None:
+            return
+        _, following = batch.lane.finish(reply.id)
+        for part in reply.replies:
+            waiter = batch.waiters.get(part.number)
+            if waiter is None:
+                continue
+            waiter.reply, waiter.answered_at = part, reply.answered_at
+            if part.error_code:
+                waiter.error = _error_of(part.error_code, part.error_message)
+            waiter.wake()
+        if following is not None:
+            self._publish(following)
+
+    def _give_up(self, lane: Lane, waiter: Waiter) -> None:
+        """Nobody answered in time: free the lane for those behind."""
+        lane.leave(waiter)
+        if waiter.group_id is None:
+            return
+        self._under_way.pop(waiter.group_id, None)
+        _, following = lane.finish(waiter.group_id)
+        if following is not None:
+            self._publish(following)
+
+
+def _error_of(code: str, message: str) -> DeskError:
+    return ModelFailed(message) if code == ModelFailed.code else TryLater(message, code=code)
+
+
+_current: tuple[int, ProcessGateway] | None = None
+_making = threading.Lock()
+
+
+def current() -> ProcessGateway:
+    """This process's gateway. Threads do not survive a fork, so a forked child gets its own."""
+    global _current
+    held = _current
+    if held is not None and held[0] == os.getpid():
+        return held[1]
+    with _making:
+        if _current is None or _current[0] != os.getpid():
+            _current = (os.getpid(), ProcessGateway())
+        return _current[1]

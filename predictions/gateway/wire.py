@@ -1,0 +1,101 @@
+"""The gateway's two ends of Redis: Celery's queue out, one pub/sub channel of this process back."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from uuid import uuid4
+
+import msgspec
+import redis
+from celery import current_app
+from django.conf import settings
+from kombu.exceptions import OperationalError
+
+from predictions.errors import TryLater
+from predictions.values import Group, GroupReply
+
+logger = logging.getLogger(__name__)
+
+TASK = "predictions.tasks.answer"
+RECONNECT_SECONDS = 0.5
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(GroupReply).decode
+
+
+class Wire:
+    """Sends groups and hands replies to ``on_reply`` on its own thread, which starts with the first call."""
+
+    def __init__(self, on_reply: Callable[[GroupReply], None]) -> None:
+        self.channel = f"desk:reply:{os.getpid()}:{uuid4().hex}"
+        self._on_reply = on_reply
+        self._listening = threading.Event()
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def ensure_listening(self, seconds: float) -> None:
+        """Be subscribed before anything is sent, or its reply would be lost. Raises TryLater."""
+        if self._listening.is_set():
+            return
+        with self._starting:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._listen, name="gateway-replies", daemon=True)
+                self._thread.start()
+        if not self._listening.wait(seconds):
+            raise queue_down()
+
+    def send(self, group: Group, deadline: float) -> None:
+        """Put one group in the interactive queue, where nobody takes it up after ``deadline``. Raises TryLater."""
+        try:
+            current_app.send_task(
+                TASK,
+                args=[_encode(group).decode()],
+                queue="interactive",
+                expires=max(deadline - time.time(), 0.001),
+                ignore_result=True,
+            )
+        except (OperationalError, redis.RedisError, OSError) as error:
+            raise queue_down() from error
+
+    def _listen(self) -> None:
+        client = redis.Redis.from_url(
+            settings.REDIS_URL, socket_connect_timeout=2, socket_keepalive=True, health_check_interval=15
+        )
+        while True:
+            try:
+                with client.pubsub() as channel:
+                    channel.subscribe(self.channel)
+                    self._follow(channel)
+            except (redis.RedisError, OSError):
+                self._listening.clear()
+                logger.warning("The gateway lost its connection to Redis and tries again.")
+                time.sleep(RECONNECT_SECONDS)
+
+    def _follow(self, channel: redis.client.PubSub) -> None:
+        while True:
+            message = channel.get_message(timeout=10.0)
+            if message is None:
+                continue
+            if message["type"] == "subscribe":
+                self._listening.set()
+            elif message["type"] == "message":
+                self._deliver(message["data"])
+
+    def _deliver(self, data: bytes) -> None:
+        try:
+            self._on_reply(_decode(data))
+        except Exception as error:
+            logger.error("The gateway could not deliver a reply: %s.", type(error).__name__)  # noqa: TRY400
+
+
+def queue_down() -> TryLater:
+    """The error for a queue that cannot be reached."""
+    return TryLater(
+        "The queue to the workers cannot be reached, so nothing was answered or stored. Try again in a moment.",
+        code="queue_unavailable",
+        retry_after=5,
+    )

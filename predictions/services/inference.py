@@ -1,0 +1,151 @@
+"""Answering one group in a worker: one vectorised call, one transaction, one reply."""
+
+from __future__ import annotations
+
+import logging
+import time
+from functools import lru_cache
+from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, OperationalError
+
+from predictions import repository
+from predictions.errors import DeskError, ModelFailed, TryLater
+from predictions.ml.plan import Plan
+from predictions.ml.runtimes import OnnxRuntime
+from predictions.models import ModelVersion, SignatureRevision
+from predictions.registry import Registry, Runtime
+from predictions.sandbox import NativeServer
+from predictions.services import storing
+from predictions.services.connections import retried
+from predictions.signature.answers import outputs_of
+from predictions.signature.fields import Signature
+from predictions.values import Ask, AskReply, Group, GroupReply
+
+logger = logging.getLogger(__name__)
+
+
+def answer(group: Group) -> GroupReply:
+    """Answer every ask of the group that somebody still waits for, and store all answers in one transaction.
+
+    One ask's failure never touches another's: when the shared call fails, each ask is tried by itself.
+    """
+    now = time.time()
+    waiting = [ask for ask in group.asks if ask.deadline > now]
+    replies = [_late(ask) for ask in group.asks if ask.deadline <= now]
+    if waiting:
+        replies += _answer_waiting(group, waiting)
+    return GroupReply(id=group.id, answered_at=time.time(), replies=replies)
+
+
+def _answer_waiting(group: Group, asks: list[Ask]) -> list[AskReply]:
+    try:
+        signature = retried(lambda: _signature(group.revision_id))
+        with registry().lease(group.version_id) as runtime:
+            replies = _predict_all(runtime, signature, asks)
+    except DeskError as error:
+        return [_failed(ask, error) for ask in asks]
+    except DatabaseError:
+        logger.exception("The version could not be read.")
+        return [_failed(ask, _database_down()) for ask in asks]
+    return _store(group, asks, replies) if group.store else replies
+
+
+def _predict_all(runtime: Runtime, signature: Signature, asks: list[Ask]) -> list[AskReply]:
+    try:
+        return _predict(runtime, signature, asks)
+    except ModelFailed as error:
+        if len(asks) == 1:
+            return [_failed(asks[0], error)]
+    replies = []
+    for ask in asks:
+        try:
+            replies += _predict(runtime, signature, [ask])
+        except ModelFailed as error:
+            replies.append(_failed(ask, error))
+    return replies
+
+
+def _predict(runtime: Runtime, signature: Signature, asks: list[Ask]) -> list[AskReply]:
+    answers = runtime.predict([row for ask in asks for row in ask.rows])
+    outputs = [outputs_of(signature, raw) for raw in answers]
+    if len(outputs) != sum(len(ask.rows) for ask in asks):
+        raise ModelFailed("This ML model did not answer each case. Its owner needs to look at it.")
+    replies, begin = [], 0
+    for ask in asks:
+        replies.append(AskReply(number=ask.number, outputs=outputs[begin : begin + len(ask.rows)]))
+        begin += len(ask.rows)
+    return replies
+
+
+def _store(group: Group, asks: list[Ask], replies: list[AskReply]) -> list[AskReply]:
+    """Commit the rows of what was answered; what came too late or cannot be stored becomes an error."""
+    now = time.time()
+    by_number = {reply.number: reply for reply in replies}
+    kept = [ask for ask in asks if not by_number[ask.number].error_code and ask.deadline > now]
+    settled = {ask.number for ask in kept}
+    failed = [
+        by_number[ask.number] if by_number[ask.number].error_code else _late(ask)
+        for ask in asks
+        if ask.number not in settled
+    ]
+    if not kept:
+        return failed
+    answered = [(ask, by_number[ask.number].outputs) for ask in kept]
+    try:
+        retried(lambda: storing.store(group=group, answered=answered, now=now))
+    except (OperationalError, InterfaceError):
+        logger.warning("The database did not take a group of answers; its callers were told.")
+        return failed + [_failed(ask, _database_down()) for ask in kept]
+    return failed + [by_number[ask.number] for ask in kept]
+
+
+def _failed(ask: Ask, error: DeskError) -> AskReply:
+    return AskReply(number=ask.number, error_code=error.code, error_message=error.message)
+
+
+def _late(ask: Ask) -> AskReply:
+    return AskReply(
+        number=ask.number,
+        error_code="deadline_passed",
+        error_message="No worker answered in time, so nothing was stored. Try again in a moment.",
+    )
+
+
+def _database_down() -> TryLater:
+    return TryLater(
+        "The answer could not be stored, so it was not given. Try again in a moment.",
+        code="database_unavailable",
+    )
+
+
+@lru_cache(maxsize=512)
+def _signature(revision_id: int) -> Signature:
+    return Signature.from_document(
+        SignatureRevision.objects.values_list("document", flat=True).get(pk=revision_id)
+    )
+
+
+@lru_cache(maxsize=1)
+def registry() -> Registry:
+    """The registry of this worker process, made at its first use: after any fork."""
+    return Registry(load=_load, limit=settings.REGISTRY_MAX_RUNTIMES)
+
+
+def _load(version_id: int) -> Runtime:
+    version = retried(
+        lambda: ModelVersion.objects.select_related("source", "current_revision").get(pk=version_id)
+    )
+    if version.current_revision is None:
+        raise TryLater("This version is not sealed yet.", code="not_live")
+    document: dict[str, Any] = version.current_revision.document
+    if version.runtime == ModelVersion.Runtime.NATIVE:
+        return NativeServer.of_artifact(
+            key=version.artifact_key,
+            sha256=version.artifact_sha256,
+            file_format=version.source.format,
+            signature_document=document,
+        )
+    data = repository.read_verified(version.artifact_key, version.artifact_sha256)
+    return OnnxRuntime(data, Plan.from_document(version.plan or {}), Signature.from_document(document))

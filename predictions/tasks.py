@@ -1,0 +1,65 @@
+"""Celery's door: take a message, call one service, finish."""
+
+from __future__ import annotations
+
+import logging
+import time
+from functools import lru_cache
+from uuid import UUID
+
+import msgspec
+import redis
+from celery import shared_task
+from django.conf import settings
+
+from predictions.models import Job
+from predictions.services import builds, demos, inference, jobs
+from predictions.values import Group
+
+logger = logging.getLogger(__name__)
+
+_decode = msgspec.json.Decoder(Group).decode
+_encode = msgspec.json.Encoder().encode
+
+
+@shared_task(name="predictions.tasks.answer", ignore_result=True, acks_late=False)
+def answer(body: str) -> None:
+    """Answer one group for the gateway that waits on the group's reply channel."""
+    group = _decode(body)
+    reply = inference.answer(group)
+    try:
+        _replies().publish(group.reply_to, _encode(reply))
+    except redis.RedisError:
+        # The gateway looks for the rows themselves at its deadline.
+        logger.warning("A reply could not be sent; its rows are stored.")
+
+
+@lru_cache(maxsize=1)
+def _replies() -> redis.Redis:
+    return redis.Redis.from_url(
+        settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2, socket_keepalive=True
+    )
+
+
+@shared_task(name="predictions.tasks.run_build", ignore_result=True)
+def run_build(job_id: str) -> None:
+    """Turn a source into a version."""
+    builds.run(UUID(job_id))
+
+
+@shared_task(name="predictions.tasks.run_training", ignore_result=True)
+def run_training(job_id: str) -> None:
+    """Train and build one demo."""
+    demos.run(UUID(job_id))
+
+
+@shared_task(name="predictions.tasks.sweep_jobs", ignore_result=True)
+def sweep_jobs() -> None:
+    """Send again what the queue lost or a worker dropped. The row decides, so a second hint is harmless."""
+    senders = {Job.Kind.BUILD: run_build, Job.Kind.DEMO: run_training}
+    begun = time.monotonic()
+    for job in jobs.stale():
+        senders[Job.Kind(job.kind)].delay(str(job.pk))
+        jobs.note_sent(job.pk)
+        if time.monotonic() - begun > 10:
+            break

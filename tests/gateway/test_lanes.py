@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from predictions.errors import TooManyRequests, TryLater
+from predictions.gateway.lanes import MAX_IN_FLIGHT, Batch, Key, Lane, Waiter
+from predictions.values import Ask
+
+KEY = Key(1, 2, 3)
+
+
+def waiter_of(number: int, rows: int = 1) -> Waiter:
+    deadline = time.time() + 5
+    ask = Ask(number=number, ids=[], rows=[[number]] * rows, warnings=[], face="api", deadline=deadline)
+    return Waiter.of(ask, deadline)
+
+
+def lane_of(*, max_rows: int = 256, max_waiting: int = 1000) -> Lane:
+    ids = itertools.count(1)
+    return Lane(KEY, next_id=lambda: next(ids), max_rows=max_rows, max_waiting=max_waiting)
+
+
+def numbers(batch: Batch | None) -> list[int]:
+    assert batch is not None
+    return [waiter.ask.number for waiter in batch.waiters.values()]
+
+
+def test_an_idle_lane_sends_at_once():
+    assert numbers(lane_of().join(waiter_of(1))) == [1]
+
+
+def test_callers_wait_while_a_group_is_under_way_and_then_go_together_in_order():
+    lane = lane_of()
+    first = lane.join(waiter_of(1))
+    assert first is not None
+    assert [lane.join(waiter_of(number)) for number in (2, 3, 4)] == [None, None, None]
+    done, following = lane.finish(first.id)
+    assert done is first
+    assert numbers(following) == [2, 3, 4]
+
+
+def test_a_message_holds_no_more_rows_than_allowed():
+    lane = lane_of(max_rows=4)
+    first = lane.join(waiter_of(1))
+    assert first is not None
+    for number in (2, 3, 4):
+        lane.join(waiter_of(number, rows=2))
+    _, following = lane.finish(first.id)
+    assert numbers(following) == [2, 3]
+
+
+def test_one_caller_with_more_rows_than_a_message_still_goes():
+    assert numbers(lane_of(max_rows=4).join(waiter_of(1, rows=10))) == [1]
+
+
+def test_a_caller_who_waited_long_enough_sends_without_the_reply():
+    lane = lane_of()
+    lane.join(waiter_of(1))
+    late = waiter_of(2)
+    assert lane.join(late) is None
+    assert numbers(lane.push(late)) == [2]
+    assert lane.push(late) is None, "sent already"
+
+
+def test_no_more_groups_than_the_bound_are_under_way():
+    lane = lane_of()
+    for number in range(MAX_IN_FLIGHT):
+        waiter = waiter_of(number)
+        assert lane.join(waiter) or lane.push(waiter)
+    last = waiter_of(99)
+    assert lane.join(last) is None
+    assert lane.push(last) is None
+
+
+def test_a_full_lane_refuses_with_a_time_to_come_back():
+    lane = lane_of(max_waiting=2)
+    lane.join(waiter_of(1))
+    lane.join(waiter_of(2, rows=2))
+    with pytest.raises(TooManyRequests) as refused:
+        lane.join(waiter_of(3))
+    assert refused.value.retry_after > 0
+
+
+def test_who_leaves_before_being_sent_is_not_sent():
+    lane = lane_of()
+    first = lane.join(waiter_of(1))
+    leaving, staying = waiter_of(2), waiter_of(3)
+    lane.join(leaving)
+    lane.join(staying)
+    lane.leave(leaving)
+    assert first is not None
+    assert numbers(lane.finish(first.id)[1]) == [3]
+
+
+def test_a_reply_to_an_unknown_group_changes_nothing():
+    lane = lane_of()
+    lane.join(waiter_of(1))
+    lane.join(waiter_of(2))
+    assert lane.finish(12345) == (None, None)
+
+
+def test_failing_a_batch_wakes_each_of_its_callers():
+    lane = lane_of()
+    waiter = waiter_of(1)
+    batch = lane.join(waiter)
+    assert batch is not None
+    batch.fail(TryLater("later"))
+    assert waiter.wait(0.1)
+    assert waiter.error is not None
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.one_of(st.integers(1, 40), st.sampled_from(["finish", "push", "leave"])), max_size=80))
+def test_each_caller_is_sent_exactly_once_whatever_the_interleaving(steps):
+    lane = lane_of(max_rows=64, max_waiting=10**6)
+    under_way: list[Batch] = []
+    sent: list[int] = []
+    joined: list[Waiter] = []
+    left: set[int] = set()
+
+    def note(batch: Batch | None) -> None:
+        if batch is not None:
+            under_way.append(batch)
+            sent.extend(numbers(batch))
+
+    for step in steps:
+        if isinstance(step, int):
+            waiter = waiter_of(len(joined) + 1, rows=step)
+            joined.append(waiter)
+            note(lane.join(waiter))
+        elif step == "finish" and under_way:
+            note(lane.finish(under_way.pop(0).id)[1])
+        elif step == "push" and joined:
+            note(lane.push(joined[-1]))
+        elif step == "leave" and joined and joined[-1].group_id is None:
+            lane.leave(joined[-1])
+            left.add(joined[-1].ask.number)
+    while under_way:
+        note(lane.finish(under_way.pop(0).id)[1])
+    assert sent == [waiter.ask.number for waiter in joined if waiter.ask.number not in left]
+    assert lane.is_idle
+
+
+def test_many_threads_joining_are_each_sent_once():
+    lane = lane_of(max_rows=8)
+    sent: list[int] = []
+    guard = threading.Lock()
+
+    def deliver(batch: Batch | None) -> None:
+        while batch is not None:
+            with guard:
+                sent.extend(numbers(batch))
+            done, batch = lane.finish(batch.id)
+            assert done is not None
+            for waiter in done.waiters.values():
+                waiter.wake()
+
+    def call(number: int) -> None:
+        waiter = waiter_of(number)
+        deliver(lane.join(waiter))
+        assert waiter.wait(5)
+
+    threads = [threading.Thread(target=call, args=(number,)) for number in range(200)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(sent) == list(range(200))
