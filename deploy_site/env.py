@@ -116,7 +116,9 @@ def redis_url(name: str, default: str | None = None) -> str:
     url = secret(name, default)
     parts = urlsplit(url)
     if parts.scheme not in _REDIS_SCHEMES or not (parts.netloc or parts.path):
-        raise ImproperlyConfigured(f"{name} must look like redis://host:6379/0 or unix:///path/to/socket?db=0.")
+        raise ImproperlyConfigured(
+            f"{name} must look like redis://host:6379/0 or unix:///path/to/socket?db=0."
+        )
     if parts.scheme != "unix" and parts.path.strip("/") and not parts.path.strip("/").isdigit():
         raise ImproperlyConfigured(f"{name} must end in a database number, as in redis://host:6379/0.")
     return url

@@ -27,7 +27,7 @@ class LineFormatter(logging.Formatter):
         record.exc_text = None
         return super().format(record).replace("\r", " ").replace("\n", " | ")
 
-    def formatException(self, ei: _ExcInfo) -> str:  # noqa: N802 - the name is logging's
+    def formatException(self, ei: _ExcInfo) -> str:
         kind, error, places = ei
         if kind is None:
             return ""

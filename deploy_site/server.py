@@ -19,6 +19,7 @@ from types import FrameType
 from typing import NoReturn
 
 from deploy_site import local
+from deploy_site.embedded import EmbeddedServerError
 from deploy_site.supervisor import ProcessDiedError, Supervisor
 
 _PROCESSES = ["web", "interactive", "background", "maintenance", "beat"]
@@ -98,8 +99,10 @@ def _wait_until_it_answers(supervisor: Supervisor, host: str, port: int) -> None
         supervisor.watch_once()
         try:
             request = urllib.request.Request(url, headers={"Host": f"localhost:{port}"})
-            with urllib.request.urlopen(request, timeout=5):
+            with urllib.request.urlopen(request, timeout=5):  # noqa: S310 - the address is our own
                 return
+        except urllib.error.HTTPError:
+            return  # an answer all the same, as when ALLOWED_HOSTS does not have this machine
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)
     web = supervisor.processes[0]
@@ -124,7 +127,9 @@ def _check_port_is_free(host: str, port: int) -> None:
         except PermissionError:
             sys.exit(f"Port {port} needs special rights. Choose another: PORT=8000 script/server")
         except OSError:
-            sys.exit(f"Port {port} is taken by another program. Choose another: PORT={port + 1} script/server")
+            sys.exit(
+                f"Port {port} is taken by another program. Choose another: PORT={port + 1} script/server"
+            )
 
 
 def _shown_host(host: str) -> str:
@@ -174,7 +179,7 @@ def main() -> None:
         serve()
     except KeyboardInterrupt:
         _say("Stopped.")
-    except (local.embedded.EmbeddedServerError, ProcessDiedError) as error:
+    except (EmbeddedServerError, ProcessDiedError) as error:
         sys.exit(str(error))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import django_stubs_ext
-from kombu import Queue
+from kombu import Exchange, Queue
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -22,7 +22,9 @@ VAR_DIR = BASE_DIR / "var"
 DEBUG = env.flag("DEBUG", default=False)
 SECRET_KEY = env.secret("SECRET_KEY", default="only-while-debugging" if DEBUG else None)
 ALLOWED_HOSTS = env.csv("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"] if DEBUG else None)
-DATABASES = {"default": env.database_url("DATABASE_URL", default="postgresql:///modeldesk" if DEBUG else None)}
+DATABASES = {
+    "default": env.database_url("DATABASE_URL", default="postgresql:///modeldesk" if DEBUG else None)
+}
 REDIS_URL = env.redis_url("REDIS_URL", default="redis://127.0.0.1:6379/0" if DEBUG else None)
 
 # --- Product ------------------------------------------------------------------------------------------
@@ -267,7 +269,11 @@ CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_SERIALIZER = "json"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_RESULT_BACKEND = None
-CELERY_TASK_QUEUES = [Queue(name) for name in ("interactive", "batch", "build", "train", "maintenance")]
+CELERY_TASK_QUEUES = [
+    # Without a routing key of its own, each queue would be bound to the default queue's and share its messages.
+    Queue(name, Exchange(name), routing_key=name)
+    for name in ("interactive", "batch", "build", "train", "maintenance")
+]
 CELERY_TASK_DEFAULT_QUEUE = "maintenance"
 CELERY_TASK_CREATE_MISSING_QUEUES = False
 CELERY_TASK_ROUTES = {

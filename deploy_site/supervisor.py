@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -68,7 +69,9 @@ class Process:
         quick = time.monotonic() - self._started < _QUICK_SECONDS
         self._quick_deaths = self._quick_deaths + 1 if quick else 1
         if self._quick_deaths >= _QUICK_DEATHS:
-            raise ProcessDiedError(f"{self.name} ends again and again; the end of {self.log} says:\n{self.tail()}")
+            raise ProcessDiedError(
+                f"{self.name} ends again and again; the end of {self.log} says:\n{self.tail()}"
+            )
         self.stop()
         self.start()
 
@@ -81,10 +84,8 @@ class Process:
         """End whatever is left of the command's process group and wait for it."""
         if self._child is None:
             return
-        try:
+        with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._child.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass
         self._child.wait()
 
     def errors(self) -> list[str]:
@@ -119,9 +120,9 @@ class Supervisor:
         """Show new errors and restart what ended; raise ProcessDiedError for what cannot stay up."""
         for process in self.processes:
             for line in process.errors():
-                print(f"{process.name}: {line}", file=terminal)  # noqa: T201 - the terminal is the point
+                print(f"{process.name}: {line}", file=terminal)
             if process.ended():
-                print(f"{process.name} ended and is started again; see {process.log}", file=terminal)  # noqa: T201
+                print(f"{process.name} ended and is started again; see {process.log}", file=terminal)
                 process.restart()
 
     def stop(self) -> None:

