@@ -1,0 +1,207 @@
+"""Look at an uploaded file without running any of it: what it is, what it asks for, which versions made it.
+
+The scan is a tripwire, the sandbox is the gate. It gives clear words early and stops what is known to be bad, but a
+file that passes is still opened only in the sandbox process: scanners have been bypassed again and again. Standard
+library only, so the sandbox of any scikit-learn version can run it too.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from predictions.errors import BadModelFile
+from predictions.ml import scan_formats as formats
+from predictions.ml.scan_findings import judged, libraries_of, numpy_generation_of, shown
+from predictions.ml.scan_lists import LIBRARIES
+from predictions.ml.scan_machine import Findings, NotReadError
+from predictions.ml.scan_opcodes import read_pickle
+from predictions.ml.scan_skops import SCHEMA, read_skops
+from predictions.ml.scan_streams import BombError, CutError, Reader, compression_of, pieces
+
+FileFormat = Literal["pickle", "joblib", "skops", "onnx", "unknown"]
+
+_TRUNCATED = "This file ends too early; its upload or download was cut. Bring the whole file again."
+_BOMB = "This file expands to far more than its size and was refused. Save it again with joblib.dump(..., compress=3)."
+_DAMAGED = "This file is damaged or is not what it seems. Save the estimator again with joblib.dump and bring that file."
+_EMPTY = "This file is empty. Bring the file that joblib.dump wrote."
+_LZ4 = "This file is compressed with LZ4, which this site cannot read. Save it again with joblib.dump(..., compress=3)."
+
+_DISTRIBUTIONS = {
+    "imblearn": "imbalanced-learn",
+    "category_encoders": "category-encoders",
+    "sklearn": "scikit-learn",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanReport:
+    """What the bytes say. ``verdict`` is "refuse" with ``code`` and ``message``, or "accept".
+
+    globals: every ``module.name`` asked for. sklearn_versions: of each part. libraries: beside scikit-learn.
+    numpy: "1" or "2" by the name of its core, empty when not named. top: class of the outermost object.
+    """
+
+    format: FileFormat
+    size: int
+    compression: str | None = None
+    protocol: int | None = None
+    top: str = ""
+    globals: tuple[str, ...] = ()
+    sklearn_versions: tuple[str, ...] = ()
+    libraries: tuple[str, ...] = ()
+    numpy: str = ""
+    verdict: Literal["accept", "refuse"] = "accept"
+    code: str = ""
+    message: str = ""
+
+    def to_document(self) -> dict[str, Any]:
+        """JSON for the build report."""
+        return asdict(self)
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> ScanReport:
+        """Inverse of ``to_document``."""
+        return cls(
+            **{key: tuple(value) if isinstance(value, list) else value for key, value in document.items()}
+        )
+
+
+def scan_file(path: Path) -> ScanReport:
+    """Read ``path`` and judge it; nothing in it is executed and memory stays small.
+
+    A bad file is a report with verdict "refuse", not an exception; OSError when the file itself cannot be read.
+    """
+    size = path.stat().st_size
+    if size == 0:
+        return _refused("empty", _EMPTY, size)
+    with path.open("rb") as file:
+        head = file.read(formats.HEAD)
+    if head[:2] == b"PK":
+        return _scan_zip(path, size)
+    announced = formats.words_for_magic(head)
+    if announced:
+        return _refused("not_a_model_file", announced, size)
+    compression = compression_of(head)
+    if compression == "lz4":
+        return _refused("not_a_model_file", _LZ4, size, compression)
+    if compression is None and head[:1] == b"\x08":
+        graph = formats.is_onnx(path)
+        if graph is None:
+            return _refused("truncated", _TRUNCATED, size)
+        if graph:
+            return ScanReport(format="onnx", size=size)
+    return _scan_stream(path, size, compression)
+
+
+def _refused(code: str, message: str, size: int, compression: str | None = None) -> ScanReport:
+    return ScanReport(
+        format="unknown", size=size, compression=compression, verdict="refuse", code=code, message=message
+    )
+
+
+def _scan_zip(path: Path, size: int) -> ScanReport:
+    names = formats.zip_names(path)
+    if names is None:
+        return _refused("truncated", _TRUNCATED, size)
+    if SCHEMA not in names:
+        return _refused("not_a_model_file", formats.words_for_zip(names), size)
+    try:
+        findings = read_skops(path)
+    except BombError:
+        return _refused("decompression_bomb", _BOMB, size)
+    except NotReadError:
+        return _refused("not_a_model_file", _DAMAGED, size)
+    return _report(findings, "skops", size, None, None)
+
+
+def _scan_stream(path: Path, size: int, compression: str | None) -> ScanReport:
+    source = pieces(path, compression)
+    reader = Reader(source)
+    try:
+        inner = reader.peek(formats.HEAD)
+        findings, stopped = read_pickle(reader)
+    except BombError:
+        return _refused("decompression_bomb", _BOMB, size, compression)
+    except CutError:
+        return _refused("truncated", _TRUNCATED, size, compression)
+    finally:
+        source.close()
+    report = _report(
+        findings, "joblib" if compression or findings.arrays else "pickle", size, compression, stopped
+    )
+    if stopped is None or report.code == "dangerous_code":
+        return report
+    if inner[:1] != b"\x80":
+        words = (
+            formats.NESTED_ARCHIVE if compression and inner[257:262] == b"ustar" else formats.words_for(inner)
+        )
+        return _refused("not_a_model_file", words, size, compression)
+    if isinstance(stopped, CutError):
+        return _refused("truncated", _TRUNCATED, size, compression)
+    return _refused("not_a_model_file", formats.words_for_magic(inner) or _DAMAGED, size, compression)
+
+
+def _report(
+    findings: Findings, kind: FileFormat, size: int, compression: str | None, stopped: Exception | None
+) -> ScanReport:
+    code, message = judged(findings)
+    if not findings.globals and not code and stopped is None:
+        code, message = "not_a_model_file", formats.PLAIN_DATA
+    return ScanReport(
+        format=kind,
+        size=size,
+        compression=compression,
+        protocol=findings.protocol if kind != "skops" else None,
+        top=findings.top,
+        globals=tuple(found.path for found in findings.globals),
+        sklearn_versions=tuple(findings.sklearn_versions),
+        libraries=libraries_of(findings),
+        numpy=numpy_generation_of(findings),
+        verdict="refuse" if code else "accept",
+        code=code,
+        message=message,
+    )
+
+
+def require_acceptable(report: ScanReport) -> None:
+    """Raise BadModelFile for a file this site will not open.
+
+    Codes: empty, not_a_model_file, truncated, dangerous_code, unknown_code, decompression_bomb, other_version,
+    missing_library.
+    """
+    if report.verdict == "refuse":
+        raise BadModelFile(report.message, code=report.code)
+    running = _installed("sklearn")
+    for version in report.sklearn_versions:
+        if running is not None and not same_release(version, running):
+            raise BadModelFile(
+                f"This file was made with scikit-learn {shown(version)} and this site runs {running}. "
+                f"Train and save it again with scikit-learn {running}, or bring it as ONNX.",
+                code="other_version",
+            )
+    for library in report.libraries:
+        if library not in LIBRARIES or _installed(library) is None:
+            raise BadModelFile(
+                f"This file needs the library {shown(library)}, which this site does not have. "
+                "Bring the estimator as ONNX, or one made of scikit-learn parts only.",
+                code="missing_library",
+            )
+
+
+def same_release(made_with: str, running: str) -> bool:
+    """Whether two versions are patches of one minor release: 27 of 28 real files answered the same in the next patch.
+
+    The build still compares answers before such a version may go live.
+    """
+    return made_with.split(".")[:2] == running.split(".")[:2]
+
+
+def _installed(library: str) -> str | None:
+    try:
+        return importlib.metadata.version(_DISTRIBUTIONS.get(library, library))
+    except importlib.metadata.PackageNotFoundError:
+        return None
