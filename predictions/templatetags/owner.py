@@ -1,0 +1,50 @@
+"""Words and figures on the pages of model owners."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+register = template.Library()
+
+STEPS = {
+    "train": gettext_lazy("Train"),
+    "store": gettext_lazy("Store the file"),
+    "scan": gettext_lazy("Scan without opening"),
+    "open": gettext_lazy("Open in the sandbox"),
+    "inspect": gettext_lazy("Read the signature"),
+    "convert": gettext_lazy("Convert to ONNX"),
+    "parity": gettext_lazy("Compare with the original"),
+    "seal": gettext_lazy("Seal the version"),
+}
+KINDS = {
+    "sample": gettext_lazy("from the sample"),
+    "generated": gettext_lazy("generated"),
+    "missing": gettext_lazy("with missing values"),
+    "unseen": gettext_lazy("with unseen categories"),
+    "threshold": gettext_lazy("at split thresholds"),
+    "boundary": gettext_lazy("at the limits"),
+    "extreme": gettext_lazy("extreme values"),
+}
+
+
+@register.filter
+def step_name(name: str) -> str:
+    """A build step as people call it."""
+    return str(STEPS.get(name, name))
+
+
+@register.filter
+def step_seconds(step: Mapping[str, Any]) -> str:
+    """How long a step took, with its unit; nothing while it runs."""
+    begun, ended = step.get("started_at"), step.get("finished_at")
+    if not begun or not ended:
+        return ""
+    seconds = (datetime.fromisoformat(ended) - datetime.fromisoformat(begun)).total_seconds()
+    return _("%(seconds)s s") % {"seconds": number_format(round(seconds, 2), 2)}

@@ -1,0 +1,57 @@
+"""Bringing a model file."""
+
+from __future__ import annotations
+
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from predictions import dispatch
+from predictions.errors import DeskError, TryLater
+from predictions.models import Job
+from predictions.selectors import ml_models
+from predictions.values import BuildRequest
+from predictions.web.forms.uploads import UploadForm
+from predictions.web.http import actor_of
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def upload(request: HttpRequest) -> HttpResponse:
+    """The form, and the build it starts."""
+    if not ml_models.may_bring(actor_of(request)):
+        raise PermissionDenied
+    if request.method == "POST":
+        form = UploadForm(request.POST, request.FILES)
+        if form.is_valid():
+            try:
+                return redirect("job", _start(request, form).pk)
+            except DeskError as error:
+                form.add_error(error.field if error.field in form.fields else "file", error.message)
+                status = 503 if isinstance(error, TryLater) else 422
+        else:
+            status = 422
+    else:
+        form, status = UploadForm(initial={"name": request.GET.get("name", "")}), 200
+    return render(request, "predictions/uploads/form.html", {"form": form}, status=status)
+
+
+def _start(request: HttpRequest, form: UploadForm) -> Job:
+    data = form.cleaned_data
+    file, sample = data["file"], data["sample"]
+    return dispatch.build(
+        actor=actor_of(request),
+        request=BuildRequest(
+            name=data["name"],
+            description=data["description"],
+            go_live=data["go_live"],
+            visibility=data["visibility"],
+        ),
+        stream=file,
+        filename=file.name,
+        declared_size=file.size,
+        sample_stream=sample or None,
+        sample_filename=sample.name if sample else "",
+    )
