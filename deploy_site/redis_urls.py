@@ -1,4 +1,7 @@
-"""One Redis address in the three spellings its readers want: redis-py, Celery and Django's cache."""
+"""One Redis address in the three spellings its readers want: redis-py, Celery and Django's cache.
+
+Addresses of unix sockets are put together by hand: urlunsplit drops an empty host and two of the three slashes.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ def with_database(url: str, number: int) -> str:
     parts = urlsplit(url)
     if parts.scheme == "unix":
         query = {**dict(parse_qsl(parts.query)), "db": str(number)}
-        return urlunsplit(parts._replace(query=urlencode(query)))
+        return f"unix://{parts.netloc}{parts.path}?{urlencode(query)}"
     return urlunsplit(parts._replace(path=f"/{number}"))
 
 
@@ -29,5 +32,4 @@ def for_celery(url: str) -> str:
         return url
     query = dict(parse_qsl(parts.query))
     query["virtual_host"] = query.pop("db", "0")
-    # Not rebuilt with urlunsplit, which drops the empty host and with it one of the three slashes.
     return f"redis+socket://{parts.netloc}{parts.path}?{urlencode(query)}"

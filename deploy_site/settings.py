@@ -160,7 +160,8 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^health/"]  # health checks come from inside, where there is no TLS
 SECURE_HSTS_SECONDS = env.integer("HSTS_SECONDS", 31_536_000) if HTTPS else 0
-if env.flag("TRUST_PROXY_HEADERS", default=False):
+TRUST_PROXY_HEADERS = env.flag("TRUST_PROXY_HEADERS", default=False)
+if TRUST_PROXY_HEADERS:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 CSRF_TRUSTED_ORIGINS = env.csv("CSRF_TRUSTED_ORIGINS", default=[])
 X_FRAME_OPTIONS = "DENY"
@@ -220,25 +221,45 @@ DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "modeldesk@localhost")
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "predictions.api.authentication.ApiKeyAuthentication",
-        "rest_framework.authentication.SessionAuthentication",
+        "predictions.api.authentication.BrowserSession",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["predictions.api.permissions.Denied"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_THROTTLE_CLASSES": ["predictions.api.throttles.Throttle"],
     "DEFAULT_THROTTLE_RATES": {"anonymous": THROTTLE_ANONYMOUS, "key": THROTTLE_KEY, "user": THROTTLE_USER},
+    # A caller writes X-Forwarded-For as it likes, unless a proxy of ours wrote the last entry.
+    "NUM_PROXIES": 1 if TRUST_PROXY_HEADERS else 0,
+    "DEFAULT_RENDERER_CLASSES": ["predictions.api.renderers.JsonRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["predictions.api.bodies.JsonParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "predictions.api.bodies.Negotiation",
+    "DEFAULT_METADATA_CLASS": None,
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "predictions.api.errors.exception_handler",
+    "URL_FORMAT_OVERRIDE": None,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "Model Desk",
-    "DESCRIPTION": "Answers from machine-learning models, each one stored.",
+    "DESCRIPTION": (
+        "Answers from machine-learning models, each one stored. Send an API key as `Authorization: Bearer KEY`, "
+        "or use the site's own sign-in. Every error is `application/problem+json` with a `code` that does not change."
+    ),
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "predictions.api.openapi.add_problems",
+    ],
+    "ENUM_NAME_OVERRIDES": {
+        "VisibilityEnum": "predictions.models.MLModel.Visibility",
+        "JobStatusEnum": "predictions.models.Job.Status",
+        "JobKindEnum": "predictions.models.Job.Kind",
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None, "tryItOutEnabled": True},
     "REDOC_DIST": "SIDECAR",
 }
 

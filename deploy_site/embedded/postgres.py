@@ -28,8 +28,10 @@ from deploy_site.embedded.process import (
     end_of,
     let_read,
     private_dir,
+    processes_in,
     remove_socket_dir,
     socket_dir,
+    wait_for_end,
 )
 
 DATABASE = ROLE = "modeldesk"
@@ -63,7 +65,7 @@ def ensure(home: Path) -> str:
     let_read(programs.parent, owner)
     private_dir(home, owner)
     sockets = socket_dir(home, owner)
-    if not _answers(sockets):
+    if not _answers_in_time(home, sockets):
         if not (home / "data" / "PG_VERSION").exists():
             _create(home, owner, programs)
         _start(home, owner, programs, sockets)
@@ -77,7 +79,7 @@ def stop(home: Path) -> None:
         return
     owner = account()
     if _pid_if_running(home) is not None:
-        _run(home, owner, [_programs() / "pg_ctl", "-D", "data", "-m", "fast", "-w", "-t", "60", "stop"])
+        _run(home, owner, [str(_programs() / "pg_ctl"), "-D", "data", "-m", "fast", "-w", "-t", "60", "stop"])
     remove_socket_dir(home, owner)
 
 
@@ -113,15 +115,10 @@ def _start(home: Path, owner: pwd.struct_passwd, programs: Path, sockets: Path) 
     quoted = '"{}"'.format(str(sockets).replace('"', '""').replace("'", "''"))
     configuration.write_text(_CONFIGURATION.format(port=_PORT, socket_dir=quoted))
     configuration.chmod(0o644)
-    _forget_dead_server(home)
+    _forget_dead_server(home, sockets)
     options = ["-D", "data", "-l", "server.log", "-w", "-t", str(_START_SECONDS)]
     command = [str(programs / "pg_ctl"), *options, "start"]
-    try:
-        _run(home, owner, command)
-    except EmbeddedServerError:
-        # After a kill -9 of the server alone, its children take a moment to notice and let go of its memory.
-        time.sleep(1)
-        _run(home, owner, command)
+    _run(home, owner, command)
 
 
 def _run(home: Path, owner: pwd.struct_passwd, command: Sequence[str]) -> None:
@@ -138,26 +135,47 @@ def _run(home: Path, owner: pwd.struct_passwd, command: Sequence[str]) -> None:
         raise EmbeddedServerError(f"The embedded PostgreSQL did not do as asked:\n{said}")
 
 
-def _forget_dead_server(home: Path) -> None:
-    """Remove the pid file of a killed server whose number another process has by now.
+def _forget_dead_server(home: Path, sockets: Path) -> None:
+    """Remove the pid files of a killed server.
 
-    PostgreSQL itself refuses to start as long as any process of the same account has that number.
+    PostgreSQL itself refuses to start as long as any process of its account has that number, be it another
+    program or the dead server that nobody has collected yet.
     """
-    if _pid_if_running(home) is None:
-        (home / "data" / "postmaster.pid").unlink(missing_ok=True)
+    pid_file = home / "data" / "postmaster.pid"
+    socket_lock = sockets / f".s.PGSQL.{_PORT}.lock"
+    if not (pid_file.exists() or socket_lock.exists()):
+        return
+    # The dead server's children end by themselves a moment later; until then they may still write.
+    for process in processes_in(home / "data"):
+        wait_for_end(process, 10)
+    pid_file.unlink(missing_ok=True)
+    socket_lock.unlink(missing_ok=True)
 
 
 def _pid_if_running(home: Path) -> int | None:
     with suppress(OSError, ValueError, IndexError, psutil.Error):
         pid = int((home / "data" / "postmaster.pid").read_text().splitlines()[0])
         process = psutil.Process(pid)
-        if process.name().startswith("postgres") and process.status() != psutil.STATUS_ZOMBIE:
+        # The number may belong to another program by now, even to another checkout's PostgreSQL.
+        if Path(process.cwd()) == home / "data" and process.status() != psutil.STATUS_ZOMBIE:
             return pid
     return None
 
 
 def _connect(sockets: Path) -> connection:
     return psycopg2.connect(host=str(sockets), port=_PORT, user=_ADMIN, dbname="postgres", connect_timeout=5)
+
+
+def _answers_in_time(home: Path, sockets: Path) -> bool:
+    """Say whether the server answers, waiting for one that is still starting, or has not quite ended."""
+    until = time.monotonic() + _START_SECONDS
+    while not _answers(sockets):
+        if _pid_if_running(home) is None:
+            return False
+        if time.monotonic() > until:
+            raise EmbeddedServerError(f"PostgreSQL runs but does not answer:\n{end_of(home / 'server.log')}")
+        time.sleep(0.05)
+    return True
 
 
 def _answers(sockets: Path) -> bool:

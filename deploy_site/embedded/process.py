@@ -10,6 +10,7 @@ import stat
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,16 @@ def remove_socket_dir(home: Path, owner: pwd.struct_passwd) -> None:
     outside = Path(tempfile.gettempdir()) / f"modeldesk-{owner.pw_uid}-{name}"
     if outside.is_dir() and not outside.is_symlink() and outside.stat().st_uid == owner.pw_uid:
         shutil.rmtree(outside, ignore_errors=True)
+
+
+def processes_in(folder: Path) -> list[psutil.Process]:
+    """Return the processes that work in a folder."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if process.status() != psutil.STATUS_ZOMBIE and Path(process.cwd()) == folder:
+                found.append(process)
+    return found
 
 
 def wait_for_end(process: psutil.Process, seconds: float) -> bool:
