@@ -44,12 +44,13 @@ def run_folder() -> Path:
 
 
 @pytest.fixture(autouse=True)
-def artifacts_dir(request: pytest.FixtureRequest, settings: Settings, tmp_path: Path) -> Path:
+def artifacts_dir(
+    request: pytest.FixtureRequest, settings: Settings, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """Keep artifacts out of the site's folder: one of the test's own, or the one the workers see too."""
     if "worker" in request.fixturenames:
         return Path(settings.ARTIFACTS_DIR)
-    folder = tmp_path / "artifacts"
-    folder.mkdir()
+    folder = tmp_path_factory.mktemp("artifacts")
     settings.ARTIFACTS_DIR = folder
     default = {**settings.STORAGES["default"], "OPTIONS": {"location": folder}}
     settings.STORAGES = {**settings.STORAGES, "default": default}
@@ -70,7 +71,9 @@ def chromium() -> str:
     for name in filter(None, names):
         if found := shutil.which(name):
             return found
-    pytest.fail("No Chromium on this machine. On Debian: apt-get install chromium; or set CHROMIUM to its path.")
+    pytest.fail(
+        "No Chromium on this machine. On Debian: apt-get install chromium; or set CHROMIUM to its path."
+    )
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,9 @@ from django.db import connection
 @pytest.mark.django_db
 def test_database_is_a_real_postgresql_of_this_run() -> None:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT current_setting('fsync'), current_setting('server_encoding'), current_database()")
+        cursor.execute(
+            "SELECT current_setting('fsync'), current_setting('server_encoding'), current_database()"
+        )
         assert cursor.fetchone() == ("on", "UTF8", "test_modeldesk")
 
 

@@ -1,0 +1,51 @@
+"""Sending: JSON only, to the right queue, and quickly refused when nobody listens."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from celery import Celery, current_app
+from kombu.exceptions import OperationalError
+
+from deploy_site import redis_urls
+
+
+def test_only_json_and_no_results() -> None:
+    conf = current_app.conf
+    assert (conf.task_serializer, list(conf.accept_content)) == ("json", ["json"])
+    assert conf.task_ignore_result
+    assert conf.result_backend is None
+
+
+def test_a_task_lands_in_its_own_queue_and_in_no_other() -> None:
+    with current_app.connection_for_write() as link:
+        client = link.default_channel.client
+        queues = [queue.name for queue in current_app.conf.task_queues]
+        for queue in queues:
+            client.delete(queue)
+        current_app.send_task("predictions.tasks.run_build", args=["no such job"])
+        assert {queue: client.llen(queue) for queue in queues} == {
+            "interactive": 0,
+            "batch": 0,
+            "build": 1,
+            "train": 0,
+            "maintenance": 0,
+        }
+        client.delete("build")
+
+
+@pytest.mark.parametrize("url", ["redis://127.0.0.1:1/0", "unix:///nowhere/redis.sock?db=0"])
+def test_sending_without_redis_fails_within_seconds(url: str) -> None:
+    app = Celery("lonely", set_as_current=False)
+    app.conf.update({name: current_app.conf[name] for name in ("broker_transport_options",)})
+    app.conf.task_publish_retry_policy = current_app.conf.task_publish_retry_policy
+    app.conf.broker_url = redis_urls.for_celery(url)
+    started = time.monotonic()
+    with pytest.raises(OperationalError):
+        app.send_task("predictions.tasks.answer", ignore_result=True)
+    assert time.monotonic() - started < 3
+
+
+def test_the_database_connection_is_kept_between_tasks() -> None:
+    assert current_app.conf.get("CELERY_DB_REUSE_MAX")
