@@ -35,6 +35,8 @@ class Field:
     minimum/maximum: hard limits, an error outside. soft_minimum/soft_maximum: seen in training, a warning outside.
     unseen: what a category outside ``choices`` does, "refuse" (error) or "warn" (goes to the estimator as it is).
     shape/element: tensors only, without the batch dimension; None is any length.
+    base_kind: the kind the build found, where the owner narrowed it. may_be_missing: the build found that the estimator
+    takes it as missing, where the owner forbade that. Both let an owner go back.
     """
 
     name: str
@@ -57,6 +59,8 @@ class Field:
     shape: tuple[int | None, ...] = ()
     element: Element = "float"
     example: Value = None
+    base_kind: Kind | None = None
+    may_be_missing: bool = False
 
     @property
     def shown(self) -> str:
@@ -165,7 +169,9 @@ class Signature:
 def _without_defaults(item: Field | Output, kind: type[Field] | type[Output]) -> dict[str, Any]:
     defaults = {key: spec.default for key, spec in kind.__dataclass_fields__.items()}
     document = asdict(item)
-    return {key: value for key, value in document.items() if key in ("name", "kind") or value != defaults[key]}
+    return {
+        key: value for key, value in document.items() if key in ("name", "kind") or value != defaults[key]
+    }
 
 
 def _field(item: Mapping[str, Any]) -> Field:
