@@ -145,6 +145,11 @@ def _meant(field: Field, value: Value, report: Report) -> str:
     return quoted(by_text[found]) if found is not None else ""
 
 
+def text_of_choice(value: Scalar) -> str:
+    """How a choice is written in a form or a CSV file."""
+    return text_of(value)
+
+
 def choice_reader(field: Field) -> Callable[[str], Value]:
     """A function from a text to the choice it names; another text comes back as its number, or as it is.
 

@@ -96,4 +96,9 @@ def text_of(value: Value) -> str:
         return value
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
+    return json_text(value)
+
+
+def json_text(value: Value) -> str:
+    """A value as JSON on one line, letters of any script as they are."""
     return json.dumps(value, ensure_ascii=False)
