@@ -1,0 +1,10 @@
+"""Untrusted files: a confined process opens them, and only data comes out."""
+
+from __future__ import annotations
+
+from predictions.sandbox.limits import Limits
+from predictions.sandbox.native_server import NativeServer
+from predictions.sandbox.process import run
+from predictions.sandbox.results import SandboxReport, SandboxResult, Stopped
+
+__all__ = ["Limits", "NativeServer", "SandboxReport", "SandboxResult", "Stopped", "run"]

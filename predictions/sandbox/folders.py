@@ -1,0 +1,111 @@
+"""A run's private folder: what goes in, and how what comes out is taken without following any trick."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+_CHUNK = 1 << 20
+
+
+class RefusedFile(Exception):
+    """A file of a run is not an ordinary file of acceptable size."""
+
+
+def prepare(files: Mapping[str, Path]) -> Path:
+    """A new folder (0700) with ``in`` (copies of ``files`` by name), ``out`` and ``tmp``."""
+    folder = Path(tempfile.mkdtemp(prefix="modeldesk-run-"))
+    for name in ("in", "out", "tmp"):
+        (folder / name).mkdir(mode=0o700)
+    for name, path in files.items():
+        copy = folder / "in" / name
+        shutil.copyfile(path, copy)
+        copy.chmod(0o400)
+    return folder
+
+
+def remove(folder: Path) -> None:
+    """Remove a run's folder whatever modes the run gave its parts."""
+    shutil.rmtree(folder, onerror=_open_and_retry)
+
+
+def _open_and_retry(function: Callable[..., Any], path: str, _error: Any) -> None:
+    with suppress(OSError):
+        os.chmod(os.path.dirname(path), 0o700)  # noqa: PTH101, PTH120 - beside shutil
+        os.chmod(path, 0o700, follow_symlinks=False) if function is not os.unlink else None  # noqa: PTH101
+        function(path)
+
+
+def read_small(folder: Path, name: str, limit: int) -> bytes:
+    """The bytes of a file directly in ``folder``. Raises RefusedFile."""
+    with _opened(folder, name, limit) as stream:
+        found: bytes = stream.read(limit + 1)
+    if len(found) > limit:
+        raise RefusedFile(name)
+    return found
+
+
+def collect(folder: Path, limit: int) -> tuple[Path, dict[str, Path]]:
+    """Copy the ordinary files of ``folder/out`` to a folder of ours. Raises RefusedFile above ``limit`` bytes.
+
+    Links, pipes, devices and folders are passed over.
+    """
+    kept = Path(tempfile.mkdtemp(prefix="modeldesk-kept-"))
+    found: dict[str, Path] = {}
+    left = limit
+    try:
+        for number, name in enumerate(_names(folder / "out")):
+            target = kept / str(number)
+            with (
+                suppress(RefusedFile),
+                _opened(folder / "out", name, left) as stream,
+                target.open("xb") as copy,
+            ):
+                left -= _copy(stream, copy, left)
+                found[name] = target
+    except BaseException:
+        shutil.rmtree(kept, ignore_errors=True)
+        raise
+    return kept, found
+
+
+def _names(folder: Path) -> list[str]:
+    if folder.is_symlink() or not folder.is_dir():
+        return []
+    names = sorted(entry.name for entry in folder.iterdir())
+    if len(names) > 100:
+        raise RefusedFile(folder.name)
+    return names
+
+
+def _opened(folder: Path, name: str, limit: int) -> Any:
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        parent = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            descriptor = os.open(name, flags, dir_fd=parent)
+        finally:
+            os.close(parent)
+    except OSError:
+        raise RefusedFile(name) from None
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1 or found.st_size > limit:
+        os.close(descriptor)
+        raise RefusedFile(name)
+    return os.fdopen(descriptor, "rb")
+
+
+def _copy(source: Any, target: Any, limit: int) -> int:
+    copied = 0
+    while chunk := source.read(_CHUNK):
+        copied += len(chunk)
+        if copied > limit:
+            raise RefusedFile("too large")
+        target.write(chunk)
+    return copied

@@ -1,0 +1,193 @@
+"""A confined process that lives long and answers with the original library, for versions that stay native."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import select
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from predictions import repository
+from predictions.errors import ModelFailed, TryLater
+from predictions.sandbox import configured, frames
+from predictions.sandbox.children import Child
+from predictions.sandbox.limits import Limits
+from predictions.sandbox.listening import plain
+from predictions.sandbox.results import SandboxReport
+from predictions.values import RawAnswer, Value
+
+logger = logging.getLogger(__name__)
+
+_START_SECONDS = 60.0
+_READ = 1 << 20
+
+
+class _Gone(Exception):
+    """The process ended, or said something that is not a message."""
+
+
+class _Late(Exception):
+    """The process did not answer in time."""
+
+
+class NativeServer:
+    """Answers rows in signature order; starts at the first call and again after a crash. Safe between threads.
+
+    ``limits.wall_seconds`` bounds one call of ``predict``; no bound on CPU seconds, because it lives long.
+    """
+
+    def __init__(
+        self,
+        source: Path | Callable[[], AbstractContextManager[Path]],
+        file_format: str,
+        signature_document: Mapping[str, Any],
+        limits: Limits,
+    ) -> None:
+        """``source`` is needed at every start: a file that stays, or what makes one for a moment."""
+        self._source = (lambda: nullcontext(source)) if isinstance(source, Path) else source
+        self._payload = {"file_format": file_format, "signature": dict(signature_document)}
+        self._limits = limits
+        self._lock = threading.Lock()
+        self._child: Child | None = None
+        self.report = SandboxReport()
+
+    @classmethod
+    def of_artifact(
+        cls, *, key: str, sha256: str, file_format: str, signature_document: Mapping[str, Any]
+    ) -> NativeServer:
+        """A server for a stored artifact, with the site's limits. Each start checks the checksum."""
+        return cls(
+            lambda: repository.local_copy(key, sha256),
+            file_format,
+            signature_document,
+            configured.serving_limits(),
+        )
+
+    def start(self) -> None:
+        """Start now instead of at the first call. Raises ModelFailed, TryLater."""
+        with self._lock:
+            self._running()
+
+    def predict(self, rows: Sequence[Sequence[Value]]) -> list[RawAnswer]:
+        """One answer per row, in order.
+
+        Raises ModelFailed when the estimator raised or its process died, TryLater when it took too long.
+        """
+        if not rows:
+            return []
+        with self._lock:
+            response = self._asked(frames.pack(frames.Request([list(row) for row in rows])))
+        if response.answers is None:
+            raise ModelFailed(plain(response.message, 500) or "This version could not answer these values.")
+        if len(response.answers) != len(rows):
+            self.close()
+            raise ModelFailed("This version gave another number of answers than it was asked for.")
+        return [answer.to_raw() for answer in response.answers]
+
+    def close(self) -> None:
+        """End the process; a later call starts it again."""
+        with self._lock:
+            self._end()
+
+    def _asked(self, message: bytes) -> frames.Response:
+        child = self._running()
+        deadline = time.monotonic() + self._limits.wall_seconds
+        try:
+            _write(child, message, deadline)
+            return _read(child, deadline, frames.MAX_RESPONSE)
+        except _Late:
+            self._end()
+            raise TryLater("This version took too long to answer; send fewer rows at once.") from None
+        except _Gone:
+            self._end()
+            raise ModelFailed(
+                "This version stopped while it was answering; try again or ask its owner."
+            ) from None
+
+    def _running(self) -> Child:
+        if self._child is not None and self._child.process.poll() is None:
+            return self._child
+        self._end()
+        limits = replace(self._limits, cpu_seconds=None)
+        with self._source() as path:
+            child = Child("serve", self._payload, files={"source": path}, limits=limits, talk=True)
+        self._child = child
+        try:
+            ready = _read(child, time.monotonic() + _START_SECONDS, frames.MAX_READY)
+        except (_Gone, _Late):
+            self._end()
+            raise ModelFailed("This version could not be started; ask its owner to build it again.") from None
+        if ready.answers is None:
+            self._end()
+            raise ModelFailed(plain(ready.message, 500) or "This version could not be started.")
+        self.report = SandboxReport(guards=_guards(child))
+        return child
+
+    def _end(self) -> None:
+        if self._child is not None:
+            self._child.close()
+            self._child = None
+
+
+def _guards(child: Child) -> dict[str, bool]:
+    """What the launcher said before anything untrusted ran."""
+    if not select.select([child.control], [], [], 0)[0]:
+        return {}
+    line = os.read(child.control, 1 << 16).split(b"\n")[0]
+    found: dict[str, bool] = json.loads(line).get("guards", {})
+    return found
+
+
+def _write(child: Child, message: bytes, deadline: float) -> None:
+    stream = child.process.stdin
+    if stream is None:
+        raise _Gone
+    descriptor = stream.fileno()
+    os.set_blocking(descriptor, False)
+    left = memoryview(message)
+    while left:
+        remaining = deadline - time.monotonic()
+        if remaining <= 0:
+            raise _Late
+        try:
+            if select.select([], [descriptor], [], min(remaining, 1.0))[1]:
+                left = left[os.write(descriptor, left) :]
+        except BlockingIOError:
+            continue
+        except OSError:
+            raise _Gone from None
+
+
+def _read(child: Child, deadline: float, limit: int) -> frames.Response:
+    size = int.from_bytes(_exactly(child.events, frames.LENGTH, deadline), "big")
+    if size > limit:
+        raise _Gone
+    try:
+        return frames.responses.decode(_exactly(child.events, size, deadline))
+    except (msgspec.MsgspecError, RecursionError):
+        raise _Gone from None
+
+
+def _exactly(descriptor: int, size: int, deadline: float) -> bytes:
+    parts: list[bytes] = []
+    while size > 0:
+        remaining = deadline - time.monotonic()
+        if remaining <= 0:
+            raise _Late
+        if not select.select([descriptor], [], [], remaining)[0]:
+            continue
+        part = os.read(descriptor, min(size, _READ))
+        if not part:
+            raise _Gone
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
