@@ -1,0 +1,159 @@
+"""The build on the worker's side: a stored source becomes a sealed version, or a failed job that says why."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, transaction
+
+from predictions import repository, sandbox
+from predictions.errors import BadModelFile, DeskError
+from predictions.models import Job, Source
+from predictions.repository import Stored
+from predictions.sandbox import SandboxResult, Stopped
+from predictions.sandbox.configured import build_limits
+from predictions.sandbox.replies import BuildReply, believed
+from predictions.services import jobs
+from predictions.services.progress import Progress
+from predictions.services.sealing import Built, seal
+from predictions.values import Actor, BuildRequest
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What a build is to become. ``slug`` is fixed for demos, else it comes from the name."""
+
+    source: Source
+    request: BuildRequest
+    actor: Actor
+    slug: str = ""
+    metrics: Sequence[Any] = ()
+
+
+def run(job_id: UUID) -> None:
+    """Do the build of a job, if it is there to do; its row tells how it went. Running it twice changes nothing."""
+    job = jobs.claim(job_id)
+    if job is None:
+        return
+    with ending(job):
+        if job.source is None or not job.source.key:
+            raise BadModelFile("The file of this job is gone; bring it again.", code="source_gone")
+        build(job, Wish(source=job.source, request=request_of(job), actor=actor_of(job)))
+
+
+@contextmanager
+def ending(job: Job) -> Iterator[None]:
+    """End the job the way the block ends. A database that is away leaves it to the sweeper."""
+    try:
+        yield
+    except jobs.Lost:
+        logger.warning("Job %s went to another worker.", job.pk)
+    except Stopped:
+        jobs.cancelled(job)
+    except DeskError as error:
+        jobs.fail(job, error.code, error.message)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        logger.exception("Job %s failed.", job.pk)
+        jobs.fail(job, "internal", "Something went wrong on our side; try again or ask the operator.")
+
+
+def request_of(job: Job) -> BuildRequest:
+    """What the person asked for."""
+    known = BuildRequest.__dataclass_fields__
+    return BuildRequest(**{key: value for key, value in job.request.items() if key in known})
+
+
+def actor_of(job: Job) -> Actor:
+    """Whoever started the job, with the rights they have now; the site itself when nobody did."""
+    user = job.created_by
+    if user is None:
+        return Actor(is_superuser=True)
+    return Actor(user_id=user.pk, is_staff=user.is_staff, is_superuser=user.is_superuser)
+
+
+def build(job: Job, wish: Wish) -> None:
+    """Scan, open, convert, compare and seal; ends the job well. Raises DeskError, and then nothing is left."""
+    progress = Progress(job)
+    with _opened(progress, wish.source) as result:
+        reply = believed(result)
+        progress.begin("seal")
+        stored = _stored(reply, wish.source)
+        try:
+            _seal(progress, wish, reply, result, stored)
+        except BaseException:
+            if stored.key != wish.source.key:
+                repository.delete(stored.key)
+            raise
+
+
+def _opened(progress: Progress, source: Source) -> SandboxResult:
+    """Run the sandbox on the stored bytes. The result is the caller's to close."""
+    progress.begin("store")
+    with ExitStack() as copies:
+        files = {"source": copies.enter_context(repository.local_copy(source.key, source.sha256))}
+        if source.sample_key:
+            files["sample"] = copies.enter_context(repository.local_copy(source.sample_key, None))
+        progress.done(f"{source.filename}: {source.size:,} bytes, SHA-256 {source.sha256[:16]}….")
+        progress.begin("scan")
+        result = sandbox.run(
+            "build",
+            {},
+            files=files,
+            limits=build_limits(),
+            on_event=progress.hear,
+            should_stop=progress.should_stop,
+        )
+    progress.leave_sandbox()
+    jobs.add_log(progress.job, result.report.sentence())
+    return result
+
+
+def _stored(reply: BuildReply, source: Source) -> Stored:
+    """Where the artifact's bytes are: new ones for ONNX, the source's own for the original library."""
+    if reply.artifact is None:
+        return Stored(source.key, source.sha256, source.size)
+    with reply.artifact.open("rb") as stream:
+        return repository.store(stream, kind="artifacts", max_bytes=settings.SANDBOX_FILE_BYTES)
+
+
+def _seal(progress: Progress, wish: Wish, reply: BuildReply, result: SandboxResult, stored: Stored) -> None:
+    job = progress.job
+    built = Built(
+        signature=reply.signature,
+        runtime=reply.runtime,
+        plan=reply.plan,
+        artifact=stored,
+        file_format=reply.file_format,
+        report={
+            **reply.report,
+            "scan": reply.scan,
+            "notes": reply.notes,
+            "guards": dict(result.guards),
+            "sandbox": {
+                "seconds": result.report.seconds,
+                "cpu_seconds": result.report.cpu_seconds,
+                "peak_bytes": result.report.peak_bytes,
+            },
+            "steps": job.steps,
+        },
+        libraries=reply.libraries,
+        metrics=list(wish.metrics),
+    )
+    progress.check()
+    with transaction.atomic():
+        version = seal(
+            built=built, source=wish.source, request=wish.request, actor=wish.actor, slug=wish.slug
+        )
+        live = " and live" if wish.request.go_live else ""
+        progress.done(f"Version {version.number} of {version.ml_model.name} is sealed{live}.")
+        jobs.succeed(job, ml_model=version.ml_model, version=version)
