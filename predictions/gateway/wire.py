@@ -62,9 +62,7 @@ class Wire:
             raise queue_down() from error
 
     def _listen(self) -> None:
-        client = redis.Redis.from_url(
-            settings.REDIS_URL, socket_connect_timeout=2, socket_keepalive=True, health_check_interval=15
-        )
+        client = redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2, health_check_interval=15)
         while True:
             try:
                 with client.pubsub() as channel:

@@ -19,7 +19,7 @@ from predictions.registry import Registry, Runtime
 from predictions.sandbox import NativeServer
 from predictions.services import storing
 from predictions.services.connections import retried
-from predictions.signature.answers import outputs_of
+from predictions.signature.answers import namer_of
 from predictions.signature.fields import Signature
 from predictions.values import Ask, AskReply, Group, GroupReply
 
@@ -49,6 +49,11 @@ def _answer_waiting(group: Group, asks: list[Ask]) -> list[AskReply]:
     except DatabaseError:
         logger.exception("The version could not be read.")
         return [_failed(ask, _database_down()) for ask in asks]
+    except Exception:
+        # Whatever a runtime does, its callers hear of it now and not at their deadline.
+        logger.exception("A group of version %s could not be answered.", group.version_id)
+        broken = ModelFailed("This ML model failed on this input. Its owner needs to look at it.")
+        return [_failed(ask, broken) for ask in asks]
     return _store(group, asks, replies) if group.store else replies
 
 
@@ -69,7 +74,8 @@ def _predict_all(runtime: Runtime, signature: Signature, asks: list[Ask]) -> lis
 
 def _predict(runtime: Runtime, signature: Signature, asks: list[Ask]) -> list[AskReply]:
     answers = runtime.predict([row for ask in asks for row in ask.rows])
-    outputs = [outputs_of(signature, raw) for raw in answers]
+    name = namer_of(signature)
+    outputs = [name(raw) for raw in answers]
     if len(outputs) != sum(len(ask.rows) for ask in asks):
         raise ModelFailed("This ML model did not answer each case. Its owner needs to look at it.")
     replies, begin = [], 0

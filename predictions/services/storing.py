@@ -52,7 +52,7 @@ def store(*, group: Group, answered: Sequence[tuple[Ask, list[dict[str, Any]]]],
 
 
 def _copy(lines: str) -> None:
-    with transaction.atomic(), connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor, connection.wrap_database_errors:
         cursor.copy_expert(_COPY, io.StringIO(lines))
 
 

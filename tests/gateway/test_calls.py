@@ -1,0 +1,111 @@
+"""Answer now, end to end: the gateway here, real workers, a real queue and a real database."""
+
+from __future__ import annotations
+
+import threading
+from uuid import uuid4
+
+import numpy as np
+import pytest
+from django.db import connection
+
+from predictions import gateway
+from predictions.errors import TryLater
+from predictions.gateway import process
+from predictions.models import Prediction
+from predictions.values import Actor
+from tests import factories
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.e2e]
+
+
+def answer(target, payload, actor=None, **options):
+    rows = target.validator.check_payload(payload, max_rows=5000)
+    return gateway.answer(
+        target=target, rows=rows, actor=actor or Actor(visitor=uuid4()), face="api", **options
+    )
+
+
+def test_the_answer_is_the_row(worker):
+    target = factories.target(factories.version())
+    visitor = uuid4()
+    given = answer(target, [{"x": 5}, {"x": 7}], Actor(visitor=visitor))
+    assert [item.outputs["value"] for item in given] == pytest.approx([10.0, 14.0])
+    rows = {row.pk: row for row in Prediction.objects.filter(visitor=visitor)}
+    assert [rows[item.id].outputs for item in given] == [item.outputs for item in given]
+    assert [rows[item.id].inputs for item in given] == [[5], [7]]
+    assert rows[given[0].id].warnings[0]["code"] == "above_training_range"
+    assert rows[given[0].id].created_at == given[0].created_at
+
+
+def test_many_callers_at_once_each_get_their_own_answer_and_row(worker):
+    version = factories.sign_version()
+    target = factories.target(version)
+    estimator = factories.sign_estimator()
+    cases = np.random.default_rng(1).normal(size=(48, 2))
+    expected = estimator.predict_proba(cases)[:, 1]
+    visitors = [uuid4() for _ in cases]
+    got: dict[int, float] = {}
+    failures: list[BaseException] = []
+
+    def call(place: int) -> None:
+        try:
+            given = answer(target, [list(cases[place])], Actor(visitor=visitors[place]))
+            got[place] = given[0].outputs["probabilities"]["above"]
+        except BaseException as error:
+            failures.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=call, args=(place,)) for place in range(len(cases))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert [got[place] for place in range(len(cases))] == pytest.approx(list(expected), abs=1e-9)
+    for place, visitor in enumerate(visitors):
+        row = Prediction.objects.get(visitor=visitor)
+        assert row.inputs == list(cases[place])
+
+
+def test_a_thousand_rows_come_back_in_order(worker):
+    target = factories.target(factories.version())
+    given = answer(target, [[number] for number in range(1000)])
+    assert [item.outputs["value"] for item in given] == pytest.approx(
+        [2.0 * number for number in range(1000)], abs=1e-9
+    )
+    assert Prediction.objects.count() == 1000
+
+
+def test_a_probe_goes_through_a_worker_and_leaves_no_row(worker):
+    target = factories.target(factories.version())
+    assert 0 < gateway.probe(target, seconds=10) < 10
+    assert not Prediction.objects.exists()
+
+
+def test_without_a_worker_the_caller_hears_so_in_time_and_nothing_is_stored():
+    target = factories.target(factories.version())
+    with pytest.raises(TryLater) as refused:
+        answer(target, [[1]], seconds=0.8)
+    assert refused.value.code in ("deadline_passed", "queue_unavailable")
+    assert refused.value.retry_after > 0
+    assert not Prediction.objects.exists()
+
+
+def test_a_reply_that_was_lost_is_found_in_the_database(worker, monkeypatch):
+    target = factories.target(factories.version())
+    answer(target, [[1]])
+    monkeypatch.setattr(process.current(), "_on_reply", lambda reply: None)
+    monkeypatch.setattr(process.current()._wire, "_on_reply", lambda reply: None)
+    given = answer(target, [[3]], seconds=1.5)
+    assert given[0].outputs["value"] == pytest.approx(6.0)
+
+
+def test_without_redis_the_caller_hears_so(settings, monkeypatch):
+    target = factories.target(factories.version())
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    monkeypatch.setattr(process, "_current", None)
+    with pytest.raises(TryLater) as refused:
+        answer(target, [[1]])
+    assert refused.value.code == "queue_unavailable"
