@@ -1,0 +1,96 @@
+"""Error pages. None needs the database, so they also work while it is away."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.template import loader
+from django.template.defaultfilters import filesizeformat
+from django.utils.translation import gettext as _
+
+from predictions.web.headers import add_page_headers
+
+MACHINE_PATHS = ("/api/", "/predict", "/health/", "/v2/")
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """400: the browser sent something that cannot be read."""
+    return _answer(
+        request,
+        400,
+        "bad_request",
+        _("That request could not be read"),
+        _("Go back, reload the page and try again."),
+    )
+
+
+def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """403: known, but not for this person."""
+    return _answer(
+        request,
+        403,
+        "permission_denied",
+        _("You may not do this"),
+        _("Sign in with an account that may, or ask the person who runs this site."),
+    )
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """403 for a form whose protection token is missing or old; nothing was done."""
+    return _answer(
+        request,
+        403,
+        "form_expired",
+        _("This form has expired"),
+        _("Nothing was sent. Go back, reload the page and send it again; cookies must be allowed."),
+    )
+
+
+def page_not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """404: not there, or not for this person; the two are not told apart."""
+    return _answer(
+        request,
+        404,
+        "not_found",
+        _("There is nothing here for you"),
+        _("The address may be mistyped, the page may be gone, or you may need to sign in to see it."),
+    )
+
+
+def too_large(request: HttpRequest, limit: int) -> HttpResponse:
+    """413: more bytes than this site takes (``limit``); nothing was read."""
+    return _answer(
+        request,
+        413,
+        "too_large",
+        _("That is too large"),
+        _("At most %(limit)s can be sent here. Send less at once.") % {"limit": filesizeformat(limit)},
+    )
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """500: our fault. Rendered without the request's context, which would ask the database who is reading."""
+    return _answer(
+        request,
+        500,
+        "server_error",
+        _("Something went wrong on our side"),
+        _("Nothing you typed is to blame. Try again in a moment."),
+    )
+
+
+def _answer(request: HttpRequest, status: int, code: str, title: str, detail: str) -> HttpResponse:
+    if request.path.startswith(MACHINE_PATHS):
+        problem: dict[str, Any] = {
+            "type": "about:blank",
+            "title": title,
+            "status": status,
+            "code": code,
+            "detail": detail,
+        }
+        return JsonResponse(problem, status=status, content_type="application/problem+json")
+    body = loader.render_to_string(
+        "predictions/errors/error.html", {"status": status, "title": title, "detail": detail}
+    )
+    return add_page_headers(HttpResponse(body, status=status))
