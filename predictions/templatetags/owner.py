@@ -48,3 +48,39 @@ def step_seconds(step: Mapping[str, Any]) -> str:
         return ""
     seconds = (datetime.fromisoformat(ended) - datetime.fromisoformat(begun)).total_seconds()
     return _("%(seconds)s s") % {"seconds": number_format(round(seconds, 2), 2)}
+
+
+@register.filter
+def parity_words(report: Mapping[str, Any]) -> str:
+    """How the served form compares with the original library, in one sentence."""
+    parity = report.get("parity")
+    if not parity:
+        return str(report.get("reason") or "")
+    rows = number_format(parity["rows"], use_l10n=True, force_grouping=True)
+    if parity["verdict"] != "equal":
+        return _("The converted form answers differently on some of %(rows)s rows, so it is not used.") % {"rows": rows}
+    return _("Equal on %(rows)s rows; largest difference %(difference)s.") % {
+        "rows": rows,
+        "difference": _tidy(parity["largest_difference"]),
+    }
+
+
+@register.filter
+def parity_rows(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The comparison by kind of row, for a table."""
+    kinds = (report.get("parity") or {}).get("kinds") or {}
+    return [
+        {
+            "kind": str(KINDS.get(kind, kind)),
+            "rows": tally["rows"],
+            "difference": _tidy(tally["largest_difference"]),
+            "mismatches": tally["label_mismatches"],
+        }
+        for kind, tally in kinds.items()
+    ]
+
+
+def _tidy(difference: float | None) -> str:
+    if difference is None:
+        return _("not comparable")
+    return "0" if difference == 0 else f"{difference:.1e}"
