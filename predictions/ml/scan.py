@@ -65,9 +65,9 @@ class ScanReport:
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> ScanReport:
         """Inverse of ``to_document``."""
-        return cls(
-            **{key: tuple(value) if isinstance(value, list) else value for key, value in document.items()}
-        )
+        lists = {key: tuple(value) for key, value in document.items() if isinstance(value, list)}
+        known: dict[str, Any] = {**document, **lists}
+        return cls(**known)
 
 
 def scan_file(path: Path) -> ScanReport:
