@@ -70,10 +70,7 @@ def manage(arguments: Sequence[str]) -> None:
 
 if __name__ == "__main__":
     try:
-        if sys.argv[1] == "manage":
-            manage(sys.argv[2:])
-        else:
-            sys.exit(f"Unknown: {sys.argv[1]}")
+        manage(sys.argv[1:])
     except embedded.EmbeddedServerError as error:
         sys.exit(str(error))
     except KeyboardInterrupt:

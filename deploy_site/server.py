@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 import signal
 import socket
@@ -20,7 +21,7 @@ from typing import NoReturn
 
 from deploy_site import local
 from deploy_site.embedded import EmbeddedServerError
-from deploy_site.supervisor import ProcessDiedError, Supervisor
+from deploy_site.supervisor import ProcessDiedError, Supervisor, end_with_parent
 
 _PROCESSES = ["web", "interactive", "background", "maintenance", "beat"]
 _READY_SECONDS = 120.0
@@ -54,14 +55,16 @@ def serve() -> None:
 
 def _prepare() -> None:
     (local.VAR_DIR / "beat").mkdir(parents=True, exist_ok=True)
-    _say("Bringing the database up to date ...")
-    _manage("migrate", "--verbosity", "0")
+    commands = [["migrate", "--verbosity", "0"]]
     static = local.VAR_DIR / "static.stamp"
     wanted = _static_fingerprint()
     if not static.exists() or static.read_text() != wanted:
-        _say("Collecting static files ...")
-        _manage("collectstatic", "--no-input", "--clear", "--verbosity", "0")
-        static.write_text(wanted)
+        commands.append(["collectstatic", "--no-input", "--clear", "--verbosity", "0"])
+    _say("Bringing the database and static files up to date ...")
+    with _steps(commands) as steps:
+        if steps.wait():
+            sys.exit("The site could not be brought up to date; the reason is above.")
+    static.write_text(wanted)
 
 
 def _run(host: str, port: int) -> None:
@@ -73,10 +76,17 @@ def _run(host: str, port: int) -> None:
     address = f"http://{_shown_host(host)}:{port}"
     try:
         _say("Starting the web server and the workers ...")
+        # Nothing is due yet, and what is not needed yet would only slow down what is.
+        supervisor.start(later=["beat"])
+        # Started with the others, not after them: loading Django is most of what a start takes.
+        with _steps([["first_run", "--address", address], ["load_demos"]]) as steps:
+            _wait_until_it_answers(supervisor, host, port)
+            while steps.poll() is None:
+                supervisor.watch_once()
+                time.sleep(0.1)
+        if steps.returncode:
+            _say("The demos could not be loaded; the reason is above. The site works without them.")
         supervisor.start()
-        _wait_until_it_answers(supervisor, host, port)
-        _manage("first_run", "--address", address)
-        _manage("load_demos")
         _say(_WELCOME.format(address=address))
         while True:
             supervisor.watch_once()
@@ -86,10 +96,25 @@ def _run(host: str, port: int) -> None:
         supervisor.stop()
 
 
-def _manage(*arguments: str) -> None:
-    done = subprocess.run([sys.executable, "manage.py", *arguments], cwd=local.ROOT)
-    if done.returncode:
-        sys.exit(f"`manage.py {arguments[0]}` failed; the reason is above.")
+@contextmanager
+def _steps(commands: list[list[str]]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run management commands one after another in one process, which does not outlive the block.
+
+    A process of its own, because this one only watches and should stay small; one for all commands, because
+    loading Django takes longer than most of them.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-m", "deploy_site.steps", json.dumps(commands)],
+        cwd=local.ROOT,
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,  # Ctrl-C is for us; it would answer with a traceback
+        preexec_fn=end_with_parent(),
+    )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait()
 
 
 def _wait_until_it_answers(supervisor: Supervisor, host: str, port: int) -> None:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -59,6 +59,11 @@ class Process:
                 start_new_session=True,  # Ctrl-C is for us, who then stop everything in order
                 preexec_fn=end_with_parent(),
             )
+
+    @property
+    def started(self) -> bool:
+        """Say whether the command was ever started."""
+        return self._child is not None
 
     def ended(self) -> bool:
         """Say whether the command is not running."""
@@ -111,14 +116,15 @@ class Supervisor:
         known = procfile.commands()
         self.processes = [Process(name, known[name], log_dir / f"{name}.log", environment) for name in names]
 
-    def start(self) -> None:
-        """Start every process."""
+    def start(self, *, later: Collection[str] = ()) -> None:
+        """Start every process that is not running, but for those named to be started later."""
         for process in self.processes:
-            process.start()
+            if process.ended() and process.name not in later:
+                process.start()
 
     def watch_once(self, terminal: IO[str] = sys.stderr) -> None:
         """Show new errors and restart what ended; raise ProcessDiedError for what cannot stay up."""
-        for process in self.processes:
+        for process in (process for process in self.processes if process.started):
             for line in process.errors():
                 print(f"{process.name}: {line}", file=terminal)
             if process.ended():

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 
 import pytest
+import redis
 from celery import Celery, current_app
+from django.conf import settings
 from kombu.exceptions import OperationalError
 
 from deploy_site import redis_urls
@@ -19,8 +22,7 @@ def test_only_json_and_no_results() -> None:
 
 
 def test_a_task_lands_in_its_own_queue_and_in_no_other() -> None:
-    with current_app.connection_for_write() as link:
-        client = link.default_channel.client
+    with closing(redis.Redis.from_url(settings.REDIS_URL)) as client:
         queues = [queue.name for queue in current_app.conf.task_queues]
         for queue in queues:
             client.delete(queue)
@@ -37,10 +39,9 @@ def test_a_task_lands_in_its_own_queue_and_in_no_other() -> None:
 
 @pytest.mark.parametrize("url", ["redis://127.0.0.1:1/0", "unix:///nowhere/redis.sock?db=0"])
 def test_sending_without_redis_fails_within_seconds(url: str) -> None:
-    app = Celery("lonely", set_as_current=False)
-    app.conf.update({name: current_app.conf[name] for name in ("broker_transport_options",)})
-    app.conf.task_publish_retry_policy = current_app.conf.task_publish_retry_policy
-    app.conf.broker_url = redis_urls.for_celery(url)
+    same = ("broker_transport_options", "task_publish_retry_policy")
+    app = Celery("lonely", broker=redis_urls.for_celery(url), set_as_current=False)
+    app.conf.update({name: current_app.conf[name] for name in same})
     started = time.monotonic()
     with pytest.raises(OperationalError):
         app.send_task("predictions.tasks.answer", ignore_result=True)
