@@ -24,12 +24,8 @@ from tests.support.workers import running_workers
 
 _run = ExitStack()
 _folder = _run.enter_context(environment_of_a_run())
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_configure(config: pytest.Config) -> None:
-    """Load Django now that the environment says where its servers are; pytest-django comes after."""
-    django.setup()
+# Not in a hook: pytest imports the conftest of a room that is named on its command line before any hook runs.
+django.setup()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
