@@ -75,11 +75,11 @@ def _run(host: str, port: int) -> None:
     supervisor = Supervisor(_PROCESSES, local.VAR_DIR / "log", environment)
     address = f"http://{_shown_host(host)}:{port}"
     try:
-        _say("Starting the web server and the workers ...")
+        _say("Starting the web server and the workers, and loading the demos ...")
         # Nothing is due yet, and what is not needed yet would only slow down what is.
         supervisor.start(later=["beat"])
         # Started with the others, not after them: loading Django is most of what a start takes.
-        with _steps([["first_run", "--address", address], ["load_demos"]]) as steps:
+        with _steps([["first_run", "--base-url", address], ["load_demos"]]) as steps:
             _wait_until_it_answers(supervisor, host, port)
             while steps.poll() is None:
                 supervisor.watch_once()
