@@ -16,7 +16,7 @@ from predictions.signature.fields import Field
 from predictions.signature.numerals import numeral_hint
 from predictions.signature.report import Report
 from predictions.signature.tensors import tensor_checker
-from predictions.signature.wording import clean, given, limit, quoted, tidy
+from predictions.signature.wording import given, limit, quoted, tidy
 from predictions.values import Value
 
 Checker = Callable[[Value, Report], Value]
@@ -232,4 +232,4 @@ def _empty_text(field: Field, report: Report) -> Value:
 
 def missing_message(field: Field) -> str:
     """What to tell when a required value is not there."""
-    return f"Give a value for {clean(field.shown)}."
+    return f"Give a value for {field.shown}."

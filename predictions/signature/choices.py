@@ -52,12 +52,17 @@ def key_of(value: Value) -> tuple[str, Any] | None:
 
 
 def choice_checker(field: Field) -> Callable[[Value, Report], Value]:
-    """The check of a category: the choice's own value comes back, so 1.0 becomes 1 where the choice is 1."""
+    """The check of a category: the choice's own value comes back, so 1.0 becomes 1 where the choice is 1.
+
+    Where choices are true and false and none is a number, 1 and 0 mean those, as for a field of kind boolean.
+    """
     texts = frozenset(choice.value for choice in field.choices if isinstance(choice.value, str))
     others = {
         key_of(choice.value): choice.value for choice in field.choices if not isinstance(choice.value, str)
     }
     kinds = Kinds(field.choices)
+    if kinds.booleans and not kinds.numbers:
+        others |= {("number", int(truth)): truth for truth in (True, False) if ("boolean", truth) in others}
 
     def check(value: Value, report: Report) -> Value:
         if type(value) is str:

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from predictions.errors import InvalidSignature
 from predictions.signature.bounds import BAD_TEXT
 from predictions.signature.fields import Choice
-from predictions.signature.wording import clean
+from predictions.signature.wording import UNPRINTABLE, clean
 from predictions.values import Scalar
 
 LONGEST = {"label": 120, "unit": 40, "help": 2000, "group": 120}
@@ -33,7 +33,7 @@ def cleaned(name: str, key: str, value: Any, cleaners: Mapping[str, Clean]) -> A
 
 
 def text_cleaner(key: str) -> Clean:
-    """For a short text; spaces around it go, None empties it."""
+    """For a short text; spaces around it go, a help text alone keeps its lines, None empties it."""
     longest = LONGEST[key]
 
     def clean_text(name: str, value: Any) -> str:
@@ -41,10 +41,10 @@ def text_cleaner(key: str) -> Clean:
             return ""
         if not isinstance(value, str):
             refuse(name, f"The {key} of {clean(name)} must be a text.")
-        text = value.strip()
+        text = value.strip() if key == "help" else " ".join(value.split())
         if len(text) > longest:
             refuse(name, f"The {key} of {clean(name)} may have {longest} characters at most; shorten it.")
-        if BAD_TEXT.search(text):
+        if (BAD_TEXT if key == "help" else UNPRINTABLE).search(text):
             refuse(name, f"The {key} of {clean(name)} holds a character that cannot be stored; remove it.")
         return text
 

@@ -300,17 +300,16 @@ def _text_schema(field: Field) -> Schema:
 
 def _choice_schema(field: Field) -> Schema:
     values = [choice.value for choice in field.choices]
+    kinds = Kinds(field.choices)
+    if kinds.booleans and not kinds.numbers:
+        values += [int(value) for value in values if isinstance(value, bool)]
     if field.unseen == "refuse":
         return {"type": _types_of(values), "enum": values} if values else {"not": {}}
-    return (
-        {"anyOf": [{"enum": values}, *_unseen_schemas(field)]}
-        if values
-        else {"anyOf": _unseen_schemas(field)}
-    )
+    known: list[Schema] = [{"enum": values}] if values else []
+    return {"anyOf": [*known, *_unseen_schemas(field, kinds)]}
 
 
-def _unseen_schemas(field: Field) -> list[Schema]:
-    kinds = Kinds(field.choices)
+def _unseen_schemas(field: Field, kinds: Kinds) -> list[Schema]:
     schemas: list[Schema] = []
     if kinds.texts:
         schemas.append(

@@ -6,6 +6,7 @@ Prepared once per signature and shared by threads; nothing of a request stays in
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from operator import itemgetter
 from typing import Any
 
@@ -19,6 +20,9 @@ from predictions.signature.wording import clean
 from predictions.values import CheckedRow, Value
 
 __all__ = ["MAX_FAULTS", "MAX_WARNINGS", "Validator"]
+
+MAX_LABEL = 120
+"""A name that a message repeats is one printable line of this length."""
 
 Row = Mapping[str, Value] | Sequence[Value]
 
@@ -42,7 +46,9 @@ class Validator:
 
     def __init__(self, signature: Signature) -> None:
         self.signature = signature
-        self._fields = signature.inputs
+        self._fields = tuple(
+            replace(field, label=clean(field.shown, MAX_LABEL)) for field in signature.inputs
+        )
         self._names = signature.names
         self._order = tuple(range(len(self._names)))
         self._places = {name: place for place, name in enumerate(self._names)}

@@ -16,7 +16,7 @@ LIMIT_DIGITS = 6
 VALUE_DIGITS = 15
 CLOSE_UNITS = ("%", "‰", "°")
 
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
+UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
 
 
 def tidy(number: float, digits: int = LIMIT_DIGITS) -> str:
@@ -62,7 +62,7 @@ def given(number: float, field: Field) -> str:
 def clean(text: str, longest: int = SHOWN_TEXT) -> str:
     """Somebody's text made safe to repeat: one line, printable, cut."""
     cut = text if len(text) <= longest else f"{text[: longest - 1]}…"
-    return _UNPRINTABLE.sub("�", cut)
+    return UNPRINTABLE.sub("�", cut)
 
 
 def quoted(value: Value) -> str:
