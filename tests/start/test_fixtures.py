@@ -7,6 +7,7 @@ import redis
 from celery import current_app
 from django.conf import settings
 from django.db import connection
+from playwright.sync_api import Page
 
 
 @pytest.mark.django_db
@@ -28,3 +29,10 @@ def test_workers_take_every_queue(worker: object) -> None:
     queues = current_app.control.inspect(timeout=5).active_queues() or {}
     taken = {queue["name"] for worker_queues in queues.values() for queue in worker_queues}
     assert taken == {"interactive", "batch", "build", "train", "maintenance"}
+
+
+@pytest.mark.e2e
+def test_the_browser_is_the_machines_own(page: Page, chromium: str) -> None:
+    page.set_content("<h1>Model Desk</h1>")
+    assert page.get_by_role("heading").inner_text() == "Model Desk"
+    assert chromium.startswith("/")
