@@ -16,7 +16,7 @@ from predictions.signature.fields import Field
 from predictions.signature.numerals import numeral_hint
 from predictions.signature.report import Report
 from predictions.signature.tensors import tensor_checker
-from predictions.signature.wording import given, limit, quoted, tidy
+from predictions.signature.wording import given, limit, quoted
 from predictions.values import Value
 
 Checker = Callable[[Value, Report], Value]
@@ -141,7 +141,7 @@ def _bound(number: float | None, otherwise: float) -> float:
 
 def _limit_message(field: Field, value: float) -> str:
     if field.minimum is not None and field.maximum is not None:
-        low = tidy(field.minimum) if value >= field.minimum else limit(field.minimum, _bare(field), value)
+        low = limit(field.minimum, _bare(field), value)
         allowed = f"between {low} and {limit(field.maximum, field, value)}"
     elif field.minimum is not None:
         allowed = f"{limit(field.minimum, field, value)} or more"

@@ -13,7 +13,7 @@ SHOWN_TEXT = 60
 """Longest piece of somebody's text that is repeated in a message."""
 
 LIMIT_DIGITS = 6
-VALUE_DIGITS = 15
+VALUE_DIGITS = 17
 CLOSE_UNITS = ("%", "‰", "°")
 
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
@@ -47,15 +47,17 @@ def with_unit(text: str, unit: str) -> str:
 
 
 def limit(number: float, field: Field, beside: float | None = None) -> str:
-    """A limit with its unit; in full when rounding would make it read like ``beside``, the value it refuses."""
+    """A limit with its unit; in full when rounding would move it up to or past ``beside``, the value it is told for."""
     text = tidy(number)
-    if beside is not None and beside != number and text == tidy(beside, VALUE_DIGITS):
-        text = repr(number)
+    if beside is not None and beside != number:
+        rounded = float(text)
+        if rounded == beside or (rounded > beside) != (number > beside):
+            text = tidy(number, VALUE_DIGITS)
     return with_unit(text, field.unit)
 
 
 def given(number: float, field: Field) -> str:
-    """A value as it was given, with its unit."""
+    """A value exactly as it was given, with its unit."""
     return with_unit(tidy(number, VALUE_DIGITS), field.unit)
 
 
