@@ -1,0 +1,137 @@
+"""What a runtime computed (arrays for many rows) to one ``RawAnswer`` per row. NumPy only."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from predictions.errors import ModelFailed
+from predictions.signature.fields import Output
+from predictions.values import RawAnswer
+
+Array = np.ndarray[Any, Any]
+
+TIE = 1e-6
+"""Shares this close are equal but for float32 rounding; the first class wins, as with ``argmax`` on exact shares."""
+
+
+class ClassLookup:
+    """From what an artifact calls a class (its own value, or the same as text) to its place in ``classes``."""
+
+    def __init__(self, output: Output) -> None:
+        self.values = [item.value for item in output.classes]
+        self._places: dict[Any, int] = {}
+        for place, value in enumerate(self.values):
+            self._places.setdefault(value, place)
+        self._as_text = {str(value): place for place, value in enumerate(self.values)}
+
+    def place(self, label: Any) -> int:
+        """Index of ``label``. Raises ModelFailed for a class the signature does not list."""
+        try:
+            return self._places[label]
+        except (KeyError, TypeError):
+            found = self._as_text.get(str(label))
+        if found is None:
+            raise ModelFailed(
+                "The answer names a class that this version does not list; build the file again."
+            )
+        return found
+
+
+def class_answers(labels: Array | None, probabilities: Any, lookup: ClassLookup) -> list[RawAnswer]:
+    """Answers of a classifier. ``labels``: n values, or None to take the most probable class.
+
+    ``probabilities``: [n, k] in the order of the classes, [n] or [n, 1] for the second of two classes, a list of n
+    mappings from class to probability, or None. A row whose probabilities are not all finite has none.
+    """
+    shares = _shares(probabilities, lookup)
+    if labels is None:
+        places = _most_probable(shares)
+    else:
+        places = [lookup.place(label) for label in labels.reshape(-1).tolist()]
+    if shares is None:
+        return [RawAnswer(class_index=place) for place in places]
+    if len(shares) != len(places):
+        raise ModelFailed("The artifact gave another number of answers than rows; build the file again.")
+    return [
+        RawAnswer(class_index=place, probabilities=row) for place, row in zip(places, shares, strict=True)
+    ]
+
+
+def _most_probable(shares: list[tuple[float, ...] | None] | None) -> list[int]:
+    if shares is None or None in shares:
+        raise ModelFailed("The artifact gives neither a class nor finite probabilities; check the inputs.")
+    table = np.array(shares)
+    places: list[int] = (table >= table.max(axis=1, keepdims=True) - TIE).argmax(axis=1).tolist()
+    return places
+
+
+def _shares(probabilities: Any, lookup: ClassLookup) -> list[tuple[float, ...] | None] | None:
+    if probabilities is None:
+        return None
+    if isinstance(probabilities, list):
+        rows = [_from_mapping(item, lookup) for item in probabilities]
+        return [row if all(map(math.isfinite, row)) else None for row in rows]
+    table = probabilities.reshape(len(probabilities), -1)
+    if table.shape[1] == 1 and len(lookup.values) == 2:
+        table = np.hstack([1 - table, table])
+    rows = [tuple(row) for row in table.tolist()]
+    if np.isfinite(table).all():
+        return list(rows)
+    return [row if all(map(math.isfinite, row)) else None for row in rows]
+
+
+def _from_mapping(shares: Mapping[Any, float], lookup: ClassLookup) -> tuple[float, ...]:
+    placed = [0.0] * len(lookup.values)
+    for label, share in shares.items():
+        placed[lookup.place(label)] = float(share)
+    return tuple(placed)
+
+
+def value_answers(values: Array) -> list[RawAnswer]:
+    """Answers of a regressor: [n] or [n, 1] gives one number per row, [n, k] a list of k. Not finite becomes None."""
+    table = np.asarray(values).reshape(len(values), -1)
+    if table.shape[1] == 1:
+        return [RawAnswer(value=_finite(value)) for value in table[:, 0].tolist()]
+    if np.isfinite(table).all():
+        return [RawAnswer(value=row) for row in table.tolist()]
+    return [RawAnswer(value=[_finite(item) for item in row]) for row in table.tolist()]  # type: ignore[misc]
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def named_answers(outputs: Mapping[str, Any], rows: int) -> list[RawAnswer]:
+    """Answers of any other artifact: each output cut along its first axis, as JSON-safe nested lists."""
+    cut = {name: _per_row(value, rows) for name, value in outputs.items()}
+    return [RawAnswer(outputs={name: parts[place] for name, parts in cut.items()}) for place in range(rows)]
+
+
+def _per_row(value: Any, rows: int) -> Sequence[Any]:
+    parts = json_safe(value)
+    if isinstance(parts, list) and len(parts) == rows:
+        return parts
+    if rows == 1:
+        return [parts]
+    raise ModelFailed("The artifact gave another number of answers than rows; build the file again.")
+
+
+def json_safe(value: Any) -> Any:
+    """Nested lists, mappings with text keys, and scalars that JSON can hold; NaN and infinity become None."""
+    if isinstance(value, np.ndarray):
+        if value.dtype.kind in "iubUO" or (value.dtype.kind == "f" and np.isfinite(value).all()):
+            return value.tolist()
+        return json_safe(value.tolist())
+    if isinstance(value, Mapping):
+        return {str(key): json_safe(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [json_safe(item) for item in value]
+    if isinstance(value, np.generic):
+        return json_safe(value.item())
+    if isinstance(value, float):
+        return _finite(value)
+    return value

@@ -1,0 +1,110 @@
+"""What executes an ONNX artifact. NumPy and ONNX Runtime only: interactive workers stay small."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import onnxruntime
+
+from predictions.errors import ModelFailed
+from predictions.ml.answers import ClassLookup, class_answers, json_safe, named_answers, value_answers
+from predictions.ml.plan import Plan
+from predictions.ml.tensors import Rows, builder_of
+from predictions.signature.fields import Signature
+from predictions.values import RawAnswer, Value
+
+FATAL_ONLY = 4
+
+onnxruntime.set_default_logger_severity(FATAL_ONLY)
+
+
+class Runtime(Protocol):
+    """Answers rows whose values stand in the signature's order, one answer per row, in the same order."""
+
+    def predict(self, rows: Sequence[Sequence[Value]]) -> list[RawAnswer]:
+        """Raises ModelFailed when the artifact cannot answer; then no row has an answer."""
+        ...
+
+    def close(self) -> None:
+        """Give back memory and processes. Calling it twice is allowed."""
+        ...
+
+
+class OnnxRuntime:
+    """A loaded graph. Safe to call from several threads; load it after a fork, never before."""
+
+    def __init__(self, onnx_bytes: bytes, plan: Plan, signature: Signature) -> None:
+        """Raises ModelFailed when ONNX Runtime refuses the bytes."""
+        self._session: onnxruntime.InferenceSession | None = _session(onnx_bytes)
+        self._plan = plan
+        width = len(signature.inputs)
+        self._builders = [(feed.name, builder_of(feed, width)) for feed in plan.feeds]
+        self._lookup = ClassLookup(signature.main_output)
+        self._wanted = [
+            name for name in (plan.label_output, plan.probability_output, plan.value_output) if name
+        ]
+        self._named = not self._wanted
+        self._whole = bool(plan.feeds) and all(feed.layout == "whole" for feed in plan.feeds)
+        if self._named:
+            self._wanted = list(plan.outputs)
+
+    def predict(self, rows: Rows) -> list[RawAnswer]:
+        """One answer per row, in the order of the rows. Raises ModelFailed; then nothing was answered."""
+        if not rows:
+            return []
+        if self._plan.batched:
+            return self._run(rows)
+        return [answer for row in rows for answer in self._run([row])]
+
+    def close(self) -> None:
+        """Let the session's memory go."""
+        self._session = None
+
+    def _run(self, rows: Rows) -> list[RawAnswer]:
+        session = self._session
+        if session is None:
+            raise ModelFailed("This version was just unloaded; send the request again.")
+        try:
+            with np.errstate(over="ignore", invalid="ignore"):
+                feeds = {name: build(rows) for name, build in self._builders}
+        except (TypeError, ValueError, OverflowError) as error:
+            raise ModelFailed(
+                "A value is missing or too large for this version; check the inputs."
+            ) from error
+        try:
+            found = session.run(self._wanted, feeds)
+        except Exception as error:
+            raise ModelFailed("This version could not answer these values; check the inputs.") from error
+        return self._answers(found, len(rows))
+
+    def _answers(self, found: Sequence[Any], rows: int) -> list[RawAnswer]:
+        if self._named and self._whole:
+            given = zip(self._wanted, found, strict=True)
+            return [RawAnswer(outputs={name: json_safe(value) for name, value in given})]
+        if self._named:
+            return named_answers(dict(zip(self._wanted, found, strict=True)), rows)
+        by_name = dict(zip(self._wanted, found, strict=True))
+        plan = self._plan
+        if plan.value_output:
+            answers = value_answers(by_name[plan.value_output])
+        else:
+            labels = by_name[plan.label_output] if plan.label_output else None
+            shares = by_name[plan.probability_output] if plan.probability_output else None
+            answers = class_answers(labels, shares, self._lookup)
+        if len(answers) != rows:
+            raise ModelFailed("The artifact gave another number of answers than rows; build the file again.")
+        return answers
+
+
+def _session(onnx_bytes: bytes) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.log_severity_level = FATAL_ONLY
+    try:
+        return onnxruntime.InferenceSession(onnx_bytes, options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise ModelFailed("ONNX Runtime cannot load this file; export it again.") from error
