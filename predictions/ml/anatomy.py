@@ -1,0 +1,149 @@
+"""What a fitted scikit-learn object is made of, and how to say it in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeGuard
+
+import numpy as np
+from sklearn.base import is_classifier, is_clusterer, is_outlier_detector, is_regressor
+from sklearn.compose import ColumnTransformer
+from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
+from sklearn.pipeline import FeatureUnion, Pipeline
+
+from predictions.errors import BadModelFile
+from predictions.signature.fields import Task
+
+PLAIN = {
+    dict: "a dictionary",
+    list: "a list",
+    tuple: "a tuple",
+    str: "a text",
+    np.ndarray: "a table of numbers",
+}
+
+
+def unwrap(estimator: Any) -> Any:
+    """The fitted estimator that answers: inside a finished search or a frozen wrapper, else the object itself."""
+    while True:
+        inner = getattr(estimator, "best_estimator_", None)
+        if inner is None and type(estimator).__name__ == "FrozenEstimator":
+            inner = estimator.estimator
+        if inner is None:
+            return estimator
+        estimator = inner
+
+
+def steps_of(estimator: Any) -> list[Any]:
+    """The steps of a pipeline, opened and without ``passthrough``; any other estimator is its own only step."""
+    estimator = unwrap(estimator)
+    if not isinstance(estimator, Pipeline):
+        return [estimator]
+    found: list[Any] = []
+    for _, step in estimator.steps:
+        if step is not None and step != "passthrough":
+            found.extend(steps_of(step))
+    return found
+
+
+def parts_of(estimator: Any) -> Iterator[Any]:
+    """Every transformer and estimator inside pipelines, column transformers and unions, the outer ones first."""
+    estimator = unwrap(estimator)
+    yield estimator
+    if isinstance(estimator, Pipeline):
+        inner = [step for _, step in estimator.steps]
+    elif isinstance(estimator, ColumnTransformer):
+        inner = [part for _, part, _ in estimator.transformers_]
+    else:
+        inner = [part for _, part in getattr(estimator, "transformer_list", [])]
+    for part in inner:
+        if part is not None and not isinstance(part, str):
+            yield from parts_of(part)
+
+
+def in_words(estimator: Any) -> str:
+    """For people: "Pipeline of StandardScaler and LogisticRegression", "Search over RandomForestClassifier"."""
+    inner = unwrap(estimator)
+    prefix = "Search over " if hasattr(estimator, "best_estimator_") else ""
+    if isinstance(inner, Pipeline):
+        names = [type(step).__name__ for step in steps_of(inner)]
+        listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+        return f"{prefix}Pipeline of {listed}"
+    return prefix + type(inner).__name__
+
+
+def is_vectorizer(step: Any) -> bool:
+    """Does this step take a list of texts?"""
+    if isinstance(step, FeatureUnion):
+        return all(is_vectorizer(part) for _, part in step.transformer_list)
+    if isinstance(step, Pipeline):
+        return is_vectorizer(steps_of(step)[0])
+    return isinstance(step, CountVectorizer | HashingVectorizer)
+
+
+def takes_texts(estimator: Any) -> bool:
+    """True when the estimator wants a plain list of texts instead of a table."""
+    return is_vectorizer(steps_of(estimator)[0])
+
+
+def vocabulary_of(estimator: Any, most: int = 2000) -> list[str]:
+    """Words that the estimator's text steps know; empty when it reads no texts."""
+    words = {
+        str(word): None for part in parts_of(estimator) for word in getattr(part, "vocabulary_", None) or ()
+    }
+    return sorted(words)[:: max(1, len(words) // most)]
+
+
+def task_of(estimator: Any) -> Task:
+    """What kind of question the estimator answers; "other" for several classes at once or an unknown kind."""
+    if is_classifier(estimator):
+        return "other" if isinstance(getattr(estimator, "classes_", None), list) else "classification"
+    if is_regressor(estimator):
+        return "regression"
+    if is_outlier_detector(estimator):
+        return "outlier"
+    if is_clusterer(estimator):
+        return "clustering"
+    return "classification" if hasattr(estimator, "classes_") else "regression"
+
+
+def require_estimator(found: Any) -> None:
+    """Raises BadModelFile for anything that cannot answer: says in words what was found and what to bring."""
+    if _is_estimator(found):
+        if hasattr(found, "predict"):
+            return
+        raise BadModelFile(
+            f"This is a {type(found).__name__}, which has no predict: save the estimator that gives the answers, "
+            "or a Pipeline that ends in one.",
+            code="no_predict",
+        )
+    raise BadModelFile(
+        f"The file holds {_what(found)}, not an estimator. {_advice(found)}", code="not_an_estimator"
+    )
+
+
+def _is_estimator(found: Any) -> TypeGuard[Any]:
+    return not isinstance(found, type) and hasattr(found, "get_params") and hasattr(found, "fit")
+
+
+def _what(found: Any) -> str:
+    if isinstance(found, type):
+        return "a class that was never fitted"
+    for kind, words in PLAIN.items():
+        if isinstance(found, kind):
+            return words
+    if callable(found):
+        return "a function"
+    return f"an object of another kind ({type(found).__name__})"
+
+
+def _advice(found: Any) -> str:
+    parts: list[tuple[Any, Any]] = []
+    if isinstance(found, Mapping):
+        parts = list(found.items())
+    elif isinstance(found, list | tuple):
+        parts = list(enumerate(found))
+    for key, part in parts:
+        if _is_estimator(part) and hasattr(part, "predict"):
+            return f"It has an estimator inside, at {key!r}: save that part alone, with its preprocessing in a Pipeline."
+    return "Save the fitted scikit-learn estimator itself, for example with joblib.dump."
