@@ -1,0 +1,142 @@
+"""Read an estimator's signature from the estimator itself, and from a sample where there is one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from predictions.ml.anatomy import in_words, require_estimator, takes_texts, task_of
+from predictions.ml.columns import ColumnFacts
+from predictions.ml.inspection_inputs import UNUSED, Draft, draft_inputs, sample_rows
+from predictions.ml.inspection_outputs import draft_outputs, number_outputs
+from predictions.ml.inspection_trials import (
+    answers,
+    nullable_places,
+    settle_example,
+    with_probabilities,
+    without_probabilities,
+)
+from predictions.ml.native import EstimatorRuntime
+from predictions.ml.table import Table
+from predictions.signature.fields import Signature
+from predictions.values import Value
+
+MOST_SAMPLE_ROWS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What was read. ``words`` names the estimator, ``facts`` are sentences for the build report.
+
+    ``columns`` and ``rows`` (the sample's, as the fields take them) serve the parity check and hold case data.
+    """
+
+    signature: Signature
+    words: str
+    facts: tuple[str, ...]
+    notes: tuple[str, ...]
+    columns: tuple[ColumnFacts, ...]
+    rows: tuple[tuple[Value, ...], ...]
+
+    @property
+    def summary(self) -> str:
+        """One line: "Pipeline of StandardScaler and LogisticRegression, 30 inputs, 2 classes"."""
+        inputs = len(self.signature.inputs)
+        parts = [self.words, f"{inputs} input{'' if inputs == 1 else 's'}"]
+        classes = len(self.signature.main_output.classes)
+        if classes and self.signature.task == "classification":
+            parts.append(f"{classes} classes")
+        elif self.signature.task == "clustering":
+            parts.append(f"{classes} groups")
+        elif len(self.signature.outputs) > 1:
+            parts.append(f"{len(self.signature.outputs)} outputs")
+        return ", ".join(parts)
+
+
+def inspect_estimator(estimator: Any, table: Table | None = None) -> Signature:
+    """The signature of a fitted estimator. Raises BadModelFile, see ``inspect_closely``."""
+    return inspect_closely(estimator, table).signature
+
+
+def inspect_closely(estimator: Any, table: Table | None = None) -> Inspection:
+    """The signature and how it was found.
+
+    Raises BadModelFile: ``not_an_estimator``, ``no_predict``, ``no_inputs``, ``bad_sample``, ``cannot_answer``.
+    """
+    require_estimator(estimator)
+    task = task_of(estimator)
+    drafts, notes = draft_inputs(estimator, table)
+    names = tuple(draft.field.name for draft in drafts)
+    signature = Signature(
+        task=task,
+        inputs=tuple(draft.field for draft in drafts),
+        outputs=draft_outputs(estimator, task, names, table),
+    )
+    promised = signature.main_output.probabilities
+    signature, example, more = settle_example(estimator, without_probabilities(signature), drafts)
+    if promised and answers(estimator, with_probabilities(signature), [example]):
+        signature = with_probabilities(signature)
+    signature = _with_targets(estimator, signature, example)
+    optional = set() if takes_texts(estimator) else nullable_places(estimator, signature, example)
+    signature = _finished(signature, example, optional)
+    return Inspection(
+        signature=signature,
+        words=in_words(estimator),
+        facts=tuple(_facts(signature, drafts)),
+        notes=(*notes, *more),
+        columns=tuple(draft.facts for draft in drafts),
+        rows=tuple(sample_rows(drafts, MOST_SAMPLE_ROWS)),
+    )
+
+
+def _with_targets(estimator: Any, signature: Signature, example: Sequence[Value]) -> Signature:
+    if signature.task != "regression":
+        return signature
+    value = EstimatorRuntime(estimator, signature).predict([example])[0].value
+    count = len(value) if isinstance(value, list) else 1
+    return replace(signature, outputs=number_outputs(signature.main_output, count))
+
+
+def _finished(signature: Signature, example: Sequence[Value], optional: set[int]) -> Signature:
+    inputs = [
+        replace(field, example=example[place], nullable=place in optional, required=place not in optional)
+        for place, field in enumerate(signature.inputs)
+    ]
+    order = sorted(range(len(inputs)), key=lambda place: inputs[place].order)
+    for rank, place in enumerate(order):
+        inputs[place] = replace(inputs[place], order=rank)
+    return signature.with_inputs(tuple(inputs))
+
+
+def _facts(signature: Signature, drafts: list[Draft]) -> list[str]:
+    facts = [_kinds(signature)]
+    for source, count in Counter(draft.range_from for draft in drafts if draft.range_from).items():
+        facts.append(f"Usual range of {count} of {len(drafts)} inputs from {source}.")
+    nullable = sum(field.nullable for field in signature.inputs)
+    if nullable:
+        facts.append(
+            f"{nullable} of {len(drafts)} inputs may be missing: the estimator answers without them."
+        )
+    unused = [field.name for field in signature.inputs if field.help == UNUSED]
+    if unused:
+        facts.append(
+            f"Not used by the estimator: {', '.join(unused[:10])}{' …' if len(unused) > 10 else ''}."
+        )
+    if signature.task == "classification" and not signature.main_output.probabilities:
+        facts.append("The estimator gives classes without probabilities.")
+    return facts
+
+
+def _kinds(signature: Signature) -> str:
+    words = {
+        "number": "numbers",
+        "integer": "whole numbers",
+        "boolean": "yes/no",
+        "choice": "choices",
+        "text": "texts",
+        "tensor": "tensors",
+    }
+    counts = Counter(field.kind for field in signature.inputs)
+    return "Inputs: " + ", ".join(f"{count} {words[kind]}" for kind, count in counts.items()) + "."
