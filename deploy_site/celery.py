@@ -8,6 +8,7 @@ from typing import Any
 
 from celery import Celery, signals
 from django.conf import settings
+from django.db import connections
 
 from deploy_site import env
 
@@ -22,3 +23,15 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 def _use_the_sites_logging(**_: Any) -> None:
     """Keep Celery from installing its own handlers, which print the text of every exception."""
     logging.config.dictConfig(settings.LOGGING)
+
+
+@signals.task_postrun.connect
+def _drop_broken_connections(**_: Any) -> None:
+    """Let go of a connection on which something failed, if the server closed it.
+
+    CELERY_DB_REUSE_MAX keeps connections between tasks, broken ones as well: after a restart of the database every
+    task of that worker would fail. Asking before each task would cost a round trip; this costs one task.
+    """
+    for connection in connections.all(initialized_only=True):
+        if connection.errors_occurred:
+            connection.close_if_unusable_or_obsolete()

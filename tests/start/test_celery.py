@@ -7,9 +7,10 @@ from contextlib import closing
 
 import pytest
 import redis
-from celery import Celery, current_app
+from celery import Celery, current_app, signals
 from django.conf import settings
-from kombu.exceptions import OperationalError
+from django.db import OperationalError, connection
+from kombu.exceptions import OperationalError as BrokerError
 
 from deploy_site import redis_urls
 
@@ -43,10 +44,26 @@ def test_sending_without_redis_fails_within_seconds(url: str) -> None:
     app = Celery("lonely", broker=redis_urls.for_celery(url), set_as_current=False)
     app.conf.update({name: current_app.conf[name] for name in same})
     started = time.monotonic()
-    with pytest.raises(OperationalError):
+    with pytest.raises(BrokerError):
         app.send_task("predictions.tasks.answer", ignore_result=True)
     assert time.monotonic() - started < 3
 
 
 def test_the_database_connection_is_kept_between_tasks() -> None:
     assert current_app.conf.get("CELERY_DB_REUSE_MAX")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_the_server_closed_is_replaced_after_the_task_that_met_it() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        pid = cursor.fetchone()[0]
+    other = connection.copy()
+    with closing(other), other.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+    with pytest.raises(OperationalError), connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    signals.task_postrun.send(sender=None)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        assert cursor.fetchone() == (1,)
