@@ -16,6 +16,7 @@ from predictions.sandbox.limits import Limits
 from predictions.sandbox.orders import PACKAGE, Orders
 from predictions.sandbox.runner import PAYLOAD
 
+LAUNCHER = PACKAGE / "sandbox" / "launcher.py"
 _END_SECONDS = 8.0
 _ENVIRONMENT = {
     "LANG": "C.UTF-8",
@@ -73,7 +74,7 @@ class Child:
         )
         scratch = str(self.folder / "tmp")
         self.process = subprocess.Popen(
-            [sys.executable, "-I", "-B", str(PACKAGE / "sandbox" / "launcher.py"), orders.to_argument()],
+            [sys.executable, "-I", "-B", str(LAUNCHER), orders.to_argument()],
             env={**_ENVIRONMENT, "HOME": scratch, "TMPDIR": scratch},
             cwd=self.folder,
             stdin=subprocess.PIPE if talk else subprocess.DEVNULL,

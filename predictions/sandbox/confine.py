@@ -63,10 +63,7 @@ def enter(orders: Orders, *, left: set[str], user: int | None) -> dict[str, bool
     """Confine this process. Returns which guards stand. Order matters: mounts, limits, user, then the locks."""
     if "mounts" in left:
         with suppress(OSError):
-            kernel.mount("none", "/", "", kernel.MS_REC | kernel.MS_PRIVATE)
-    if "mounts" in left and "processes" in left:
-        with suppress(OSError):
-            kernel.mount("proc", "/proc", "proc", kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC)
+            _own_mounts(own_processes="processes" in left)
     guards = dict.fromkeys(GUARDS, False)
     guards["own_processes"] = "processes" in left
     guards["other_user"] = _become(orders, user)
@@ -81,6 +78,14 @@ def enter(orders: Orders, *, left: set[str], user: int | None) -> dict[str, bool
     guards["system_calls"] = _lock_system_calls()
     guards["no_network"] = guards["system_calls"] or "network" in left
     return guards
+
+
+def _own_mounts(*, own_processes: bool) -> None:
+    # Apart from the watching process too, which must go on seeing all processes.
+    kernel.unshare(kernel.CLONE_NEWNS)
+    kernel.mount("none", "/", "", kernel.MS_REC | kernel.MS_PRIVATE)
+    if own_processes:
+        kernel.mount("proc", "/proc", "proc", kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC)
 
 
 def _become(orders: Orders, user: int | None) -> bool:
@@ -117,14 +122,20 @@ def _limit(orders: Orders, *, counted_alone: bool) -> bool:
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_MEMLOCK, 0),
     ]
-    if orders.cpu_seconds is not None:
-        wanted.append((resource.RLIMIT_CPU, orders.cpu_seconds))
     for kind, value in wanted:
-        hard = resource.getrlimit(kind)[1]
-        bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(kind, (bound, bound))
+        _bound(kind, value, value)
+    if orders.cpu_seconds is not None:
+        # A signal that tells the reason first; one second later the one that cannot be ignored.
+        _bound(resource.RLIMIT_CPU, orders.cpu_seconds, orders.cpu_seconds + 1)
     # The kernel never counts the processes of root.
     return os.getuid() != 0
+
+
+def _bound(kind: int, soft: int, hard: int) -> None:
+    present = resource.getrlimit(kind)[1]
+    if present != resource.RLIM_INFINITY:
+        soft, hard = min(soft, present), min(hard, present)
+    resource.setrlimit(kind, (soft, hard))
 
 
 def _tasks_of(user: int) -> int:

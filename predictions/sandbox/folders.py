@@ -65,7 +65,7 @@ def collect(folder: Path, limit: int) -> tuple[Path, dict[str, Path]]:
             with (
                 suppress(RefusedFile),
                 _opened(folder / "out", name, left) as stream,
-                target.open("xb") as copy,
+                _new(target) as copy,
             ):
                 left -= _copy(stream, copy, left)
                 found[name] = target
@@ -73,6 +73,10 @@ def collect(folder: Path, limit: int) -> tuple[Path, dict[str, Path]]:
         shutil.rmtree(kept, ignore_errors=True)
         raise
     return kept, found
+
+
+def _new(path: Path) -> Any:
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
 
 
 def _names(folder: Path) -> list[str]:

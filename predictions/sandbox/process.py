@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -21,7 +22,6 @@ logger = logging.getLogger(__name__)
 
 _MAX_REPLY = 16 << 20
 _MAX_MESSAGE = 600
-_SIGXCPU, _SIGKILL = -24, -9
 _OUT_OF_MEMORY = (b"bad_alloc", b"MemoryError", b"Cannot allocate memory", b"Memory allocation still failed")
 
 
@@ -92,8 +92,11 @@ def _explained(ended: int | None, tail: bytes, report: SandboxReport, limits: Li
     if ended == EXIT_DISK:
         return results.too_much_disk(limits)
     out_of_time = limits.cpu_seconds is not None and report.cpu_seconds >= limits.cpu_seconds * 0.9
-    if ended == _SIGXCPU or (ended == _SIGKILL and out_of_time):
+    if ended == -signal.SIGXCPU or (ended == -signal.SIGKILL and out_of_time):
         return results.too_slow(limits)
+    if ended == -signal.SIGKILL:
+        # Nobody inside can be killed from outside but by the system, when memory is short.
+        return results.too_much_memory(limits)
     return results.unreadable()
 
 

@@ -12,7 +12,7 @@ import msgspec
 from predictions.ml.plan import Plan
 from predictions.sandbox import results
 from predictions.sandbox.results import SandboxResult
-from predictions.signature.fields import Field, Output, Signature
+from predictions.signature.fields import Field, Output, Signature, Task
 
 _MAX_INPUTS = 10_000
 _MAX_NESTING = 40
@@ -79,7 +79,8 @@ def _signature(document: dict[str, Any]) -> Signature:
     signature = Signature.from_document({**document, "inputs": [], "outputs": []})
     if len({item.name for item in inputs}) != len(inputs):
         raise ValueError("two inputs of one name")
-    return Signature(task=signature.task, inputs=inputs, outputs=outputs, drawing=signature.drawing)
+    task = msgspec.convert(signature.task, Task)
+    return Signature(task=task, inputs=inputs, outputs=outputs, drawing=signature.drawing)
 
 
 def _require_shallow(value: Any, depth: int = 0) -> None:

@@ -35,6 +35,8 @@ def main(argument: str) -> None:
     os.close(orders.events)
     _let_go_of_output()
     _watch(orders, first)
+    with suppress(OSError):
+        os.kill(first, signal.SIGKILL)
     # A process namespace ends with its first process; without one, strays are looked for by their user too.
     _sweep(user if "processes" not in left else None)
     os._exit(0)
@@ -99,7 +101,7 @@ def _watch(orders: Orders, first: int) -> None:
     poll.register(orders.lifeline, select.POLLIN | select.POLLHUP)
     with suppress(OSError):
         poll.register(os.pidfd_open(first), select.POLLIN)
-    while os.waitpid(first, os.WNOHANG)[0] == 0:
+    while os.waitid(os.P_PID, first, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
         ready = [descriptor for descriptor, _event in poll.poll(_TICK_MILLISECONDS)]
         if orders.lifeline in ready:
             break
