@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from predictions.errors import NotFound
@@ -46,6 +48,16 @@ def live_version(ml_model: MLModel) -> ModelVersion | None:
         .select_related("ml_model", "current_revision", "source")
         .first()
     )
+
+
+def live_versions(rows: Iterable[MLModel]) -> dict[int, ModelVersion]:
+    """By ml_model id the version that answers now, with its signature revision loaded; one query for all rows."""
+    found = ModelVersion.objects.filter(
+        ml_model__in=[row.pk for row in rows],
+        deployments__role=Deployment.Role.LIVE,
+        deployments__ended_at=None,
+    ).select_related("current_revision")
+    return {version.ml_model_id: version for version in found}
 
 
 def versions(ml_model: MLModel) -> QuerySet[ModelVersion]:
