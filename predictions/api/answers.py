@@ -1,0 +1,85 @@
+"""Answer now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+
+from predictions import gateway
+from predictions.api import renderers
+from predictions.api.permissions import Anyone
+from predictions.api.serializers.predictions import AnswersOut
+from predictions.api.views import DeskView
+from predictions.errors import InvalidRequest
+from predictions.selectors.targets import Target, live_target
+from predictions.values import Actor, Face, GivenAnswer
+
+
+class Predict(DeskView):
+    """``/models/{slug}/predict``"""
+
+    opened_to = {"POST": Anyone}
+
+    @extend_schema(
+        operation_id="predict",
+        tags=["predict"],
+        summary="Answers for one row or several",
+        description=(
+            'Send `{"inputs": …}` with one object by feature name, a list of such objects, or lists in the order of '
+            "the signature. Every answer is stored before it is sent. One faulty row refuses the whole request."
+        ),
+        request=OpenApiTypes.OBJECT,
+        responses=AnswersOut,
+    )
+    def post(self, request: Request, slug: str) -> HttpResponse:
+        """Validate, ask a worker, answer."""
+        actor = answering_actor(self.actor)
+        target = live_target(actor, slug)
+        answers = answered(target, member(request.data, "inputs"), actor, "api")
+        return HttpResponse(renderers.encode(document(target, answers)), content_type="application/json")
+
+
+def answering_actor(actor: Actor) -> Actor:
+    """Who gets the answer: a known caller's rows are found by account or key, not by browser session."""
+    return replace(actor, visitor=None) if actor.is_known and actor.visitor else actor
+
+
+def answered(target: Target, inputs: Any, actor: Actor, face: Face) -> list[GivenAnswer]:
+    """Committed answers for a payload. Raises InvalidRequest, InvalidRows, TooLarge and what the gateway raises."""
+    rows = target.validator.check_payload(inputs, max_rows=settings.MAX_ROWS_PER_REQUEST)
+    return gateway.answer(target=target, rows=rows, actor=actor, face=face)
+
+
+def member(data: Any, name: str) -> Any:
+    """The only member of the body. Raises InvalidRequest."""
+    if not isinstance(data, dict) or name not in data:
+        raise InvalidRequest(
+            f'Send a JSON object with "{name}" in it, as in {{"{name}": [...]}}.', field=name
+        )
+    for other in data:
+        if other != name:
+            raise InvalidRequest(
+                f'The body holds "{other[:60]}", which means nothing here; send only "{name}".',
+                code="unknown_name",
+                field=other[:60],
+            )
+    return data[name]
+
+
+def document(target: Target, answers: Sequence[GivenAnswer]) -> dict[str, Any]:
+    """The body of a 200."""
+    return {
+        "model": target.slug,
+        "version": target.version_number,
+        "predictions": [
+            {"id": one.id, **one.outputs, "warnings": [asdict(warning) for warning in one.warnings]}
+            for one in answers
+        ],
+    }

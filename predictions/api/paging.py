@@ -1,0 +1,75 @@
+"""Lists in pages by key: never a count, never an offset, so page 10,000 costs what page 1 costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+from uuid import UUID
+
+from django.db.models import Model, QuerySet
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.utils.urls import replace_query_param
+
+from predictions.errors import InvalidRequest
+
+Row = TypeVar("Row", bound=Model)
+
+LIMIT = 50
+MAX_LIMIT = 500
+
+
+class PageQuery(serializers.Serializer[Any]):
+    """The parameters of every list."""
+
+    cursor = serializers.CharField(
+        required=False, max_length=200, help_text="Where to go on: take it from `next`."
+    )
+    limit = serializers.IntegerField(
+        required=False, default=LIMIT, min_value=1, max_value=MAX_LIMIT, help_text="Entries per page."
+    )
+
+
+def page(
+    request: Request,
+    rows: QuerySet[Row],
+    query: dict[str, Any],
+    shown: Callable[[list[Row]], list[Any]],
+    *,
+    key: str = "id",
+    read: Callable[[str], Any] = UUID,
+    newest_first: bool = True,
+) -> Response:
+    """One page ``{"results": [...], "next": address or null}`` of ``rows`` in the order of ``key``, which is unique.
+
+    ``read`` turns a cursor into a value of ``key``, or raises ValueError.
+
+    Raises InvalidRequest for a cursor that is none.
+    """
+    rows = rows.order_by(f"-{key}" if newest_first else key)
+    if "cursor" in query:
+        rows = rows.filter(**{f"{key}__{'lt' if newest_first else 'gt'}": _place(query["cursor"], read)})
+    found = list(rows[: query["limit"] + 1])
+    here, more = found[: query["limit"]], len(found) > query["limit"]
+    address = request.build_absolute_uri()
+    following = replace_query_param(address, "cursor", str(getattr(here[-1], key))) if more else None
+    return Response({"results": shown(here), "next": following})
+
+
+def page_of(kind: type[serializers.BaseSerializer[Any]], name: str) -> type[serializers.Serializer[Any]]:
+    """The shape of such a page, for the API document."""
+    fields = {
+        "results": kind(many=True),
+        "next": serializers.URLField(allow_null=True, help_text="The next page; null on the last."),
+    }
+    return type(name, (serializers.Serializer,), fields)
+
+
+def _place(text: str, read: Callable[[str], Any]) -> Any:
+    try:
+        return read(text)
+    except ValueError:
+        raise InvalidRequest(
+            "Take the cursor from the address in next, unchanged.", code="invalid_cursor", field="cursor"
+        ) from None
