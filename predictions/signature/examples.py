@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from math import ceil, floor
+
 from predictions.errors import DeskError
+from predictions.signature.bounds import INT64_HIGH, INT64_LOW
 from predictions.signature.fields import Field, Output, Signature
 from predictions.signature.validation import Validator
 from predictions.values import Scalar, Value
 
 
 def example_row(signature: Signature) -> dict[str, Value]:
-    """A case that the signature accepts: each field's example, else its default, else one made from its limits."""
+    """A case that the signature accepts: each field's example, else its default, else one made from its limits.
+
+    Null only for a field that accepts no value at all, such as a whole number between 0.2 and 0.8.
+    """
     return {field.name: _example_of(field) for field in signature.inputs}
 
 
 def _example_of(field: Field) -> Value:
-    for value in (field.example, field.default, _made_example(field), _within_limits(field)):
+    for value in (field.example, field.default, _made_example(field)):
         if value is not None and _is_accepted(field, value):
             return value
     return None
@@ -41,6 +47,7 @@ def _made_example(field: Field) -> Value:
 
 
 def _middle(field: Field, *, whole: bool) -> float:
+    """About the middle of both ranges, but inside the hard limits also where the two exclude each other."""
     lows = [low for low in (field.minimum, field.soft_minimum) if low is not None]
     highs = [high for high in (field.maximum, field.soft_maximum) if high is not None]
     if lows and highs:
@@ -48,21 +55,24 @@ def _middle(field: Field, *, whole: bool) -> float:
     else:
         middle = max([0, *lows]) if lows else min([0, *highs])
     if whole:
-        return round(middle)
+        return _clamped(round(middle), _ceiling(field.minimum), _floor(field.maximum))
     short = float(f"{middle:.4g}")
-    return short if not (lows and highs) or max(lows) <= short <= min(highs) else middle
+    is_inside = all(low <= short for low in lows) and all(short <= high for high in highs)
+    return _clamped(short if is_inside else middle, field.minimum, field.maximum)
 
 
-def _within_limits(field: Field) -> Value:
-    """The second try when limits leave room for little: a hard limit itself."""
-    if field.kind not in ("number", "integer"):
-        return None
-    number = field.minimum if field.minimum is not None else field.maximum
-    if number is None:
-        return 0
-    if field.kind == "number":
-        return number
-    return -int(-number // 1) if field.minimum is not None else int(number // 1)
+def _clamped(number: float, low: float | None, high: float | None) -> float:
+    if low is not None and number < low:
+        return low
+    return high if high is not None and number > high else number
+
+
+def _ceiling(number: float | None) -> int:
+    return INT64_LOW if number is None else max(ceil(number), INT64_LOW)
+
+
+def _floor(number: float | None) -> int:
+    return INT64_HIGH if number is None else min(floor(number), INT64_HIGH)
 
 
 def _element_example(field: Field) -> Scalar:

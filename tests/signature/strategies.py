@@ -115,7 +115,7 @@ def tensors(draw: st.DrawFn, field: Field) -> Any:
 def survives_as_text(field: Field, value: Any) -> bool:
     """False for values that only JSON can tell apart: "1" and 1 are the same in a form, and so are "" and nothing."""
     if value is None:
-        return field.nullable
+        return field.nullable and all(choice.value != "" for choice in field.choices)
     if field.kind == "text":
         return isinstance(value, str) and value != ""
     if field.kind == "choice" and isinstance(field.choices[0].value, str):
