@@ -81,6 +81,8 @@ def _run(host: str, port: int) -> None:
         # Started with the others, not after them: loading Django is most of what a start takes.
         with _steps([["first_run", "--base-url", address], ["load_demos"]]) as steps:
             _wait_until_it_answers(supervisor, host, port)
+            if steps.poll() is None:
+                _say(f"{address}/ answers; the demos follow.")
             while steps.poll() is None:
                 supervisor.watch_once()
                 time.sleep(0.1)
