@@ -36,9 +36,8 @@ def answer(body: str) -> None:
 
 @lru_cache(maxsize=1)
 def _replies() -> redis.Redis:
-    return redis.Redis.from_url(
-        settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2, socket_keepalive=True
-    )
+    # No socket_keepalive: a connection through a Unix socket, as the embedded server's is, refuses that setting.
+    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2)
 
 
 @shared_task(name="predictions.tasks.run_build", ignore_result=True)
