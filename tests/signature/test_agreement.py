@@ -110,7 +110,7 @@ def _agree_about_lengths(value: Any) -> bool:
     """False for ragged lists, which JSON Schema cannot refuse under an open dimension."""
     if not isinstance(value, list):
         return True
-    shapes = {json.dumps(_lengths(item)) for item in value}
+    shapes: set[str] = {json.dumps(_lengths(item)) for item in value}
     return len(shapes) < 2 and all(map(_agree_about_lengths, value))
 
 

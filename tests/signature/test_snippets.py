@@ -57,7 +57,7 @@ def test_python_sends_the_row_and_prints_the_answers(
         calls.append((url, options))
         return reply
 
-    monkeypatch.setitem(sys.modules, "requests", SimpleNamespace(post=post))  # type: ignore[misc]
+    monkeypatch.setitem(sys.modules, "requests", SimpleNamespace(post=post))
     exec(compile(python(URL, AWKWARD, key_placeholder="desk_abc"), "snippet", "exec"), {})
     ((url, options),) = calls
     assert url == URL
