@@ -7,6 +7,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -22,10 +23,12 @@ from tests.support.servers import ROOT
 
 
 @pytest.fixture
-def var_dir(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "var"
-    yield folder
-    embedded.stop(folder)
+def var_dir() -> Iterator[Path]:
+    # Not tmp_path: every run of pytest closes the folder above it again to other accounts, the servers' too.
+    with tempfile.TemporaryDirectory(prefix="desk-") as place:
+        folder = Path(place) / "var"
+        yield folder
+        embedded.stop(folder)
 
 
 def _connect(servers: embedded.Servers) -> connection:
@@ -151,8 +154,8 @@ def test_servers_of_a_killed_holder_are_found_and_then_stopped(var_dir: Path) ->
     assert _processes(var_dir) == []
 
 
-def test_a_long_path_with_odd_signs(tmp_path: Path) -> None:
-    folder = tmp_path / ("long " * 20).strip() / 'quo"te' / "it's, über"
+def test_a_long_path_with_odd_signs(var_dir: Path) -> None:
+    folder = var_dir / ("long " * 20).strip() / 'quo"te' / "it's, über"
     try:
         servers = embedded.ensure(folder)
         assert _ask(servers, "SELECT 1") == 1
