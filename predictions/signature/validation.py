@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import isfinite
 from operator import itemgetter
 from typing import Any
 
@@ -31,6 +32,7 @@ class Validator:
     """Checks cases against one signature. Safe to share between threads."""
 
     __slots__ = (
+        "_all_numbers",
         "_checks",
         "_fields",
         "_highs",
@@ -56,6 +58,7 @@ class Validator:
         self._kinds: tuple[Any, ...] = tuple(item.kind for item in quick)
         self._lows = tuple(item.low for item in quick)
         self._highs = tuple(item.high for item in quick)
+        self._all_numbers = all(field.kind == "number" for field in self._fields)
         self._checks = tuple(checker_of(field) for field in self._fields)
         self._readers = tuple(reader_of(field) for field in self._fields)
         self._pick = itemgetter(*self._names) if len(self._names) > 1 else None
@@ -172,6 +175,9 @@ class Validator:
         return CheckedRow(tuple(out), report.take_warnings())
 
     def _checked_cells(self, cells: Sequence[str], report: Report) -> CheckedRow:
+        numbers = self._numbers(cells)
+        if numbers is not None:
+            return self._complete(numbers, report)
         try:
             values = [read(cell) for read, cell in zip(self._readers, cells, strict=True)]
         except (TypeError, AttributeError):
@@ -181,7 +187,18 @@ class Validator:
             return self._partial({name: value for name, value in given if value is not ABSENT}, report)
         return self._complete(values, report)
 
-    def _read(self, texts: Mapping[str, str]) -> dict[str, Value]:
+    def _numbers(self, cells: Sequence[str]) -> list[float] | None:
+        """All cells as floats where every field is a number and every cell plainly one; None asks for a closer look."""
+        if not self._all_numbers:
+            return None
+        try:
+            values = list(map(float, cells))
+            plain = "_" not in "".join(cells)
+        except (ValueError, TypeError):
+            return None
+        return values if plain and isfinite(sum(values)) else None
+
+    def _read(self, texts: Mapping[str, Any]) -> dict[str, Value]:
         """Values by name, unknown names as they are. A cell that a short CSV line does not have (None) is empty."""
         values: dict[str, Value] = {}
         for name, text in texts.items():

@@ -137,7 +137,19 @@ def _payload(draw: st.DrawFn) -> tuple[Signature, Any]:
     signature, row = draw(_case())
     assume(_can_be_said(signature, row))
     line = [row.get(name) for name in signature.names]
-    shapes = [row, line, [row], [line], [row, line], [line, line], [], None, [[]], [row, 1], "text"]
+    shapes: list[Any] = [
+        row,
+        line,
+        [row],
+        [line],
+        [row, line],
+        [line, line],
+        [],
+        None,
+        [[]],
+        [row, 1],
+        "text",
+    ]
     return signature, draw(st.sampled_from(shapes))
 
 

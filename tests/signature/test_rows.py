@@ -158,3 +158,25 @@ def test_a_signature_with_one_input_reads_names_and_lists() -> None:
     assert validator.check_row([1]).values == (1.0,)
     assert faults(lambda: validator.check_row({"y": 1})) == [(0, "x", "missing"), (0, "y", "unknown_feature")]
     assert faults(lambda: validator.check_row({"x": 1, "y": 1})) == [(0, "y", "unknown_feature")]
+
+
+@pytest.mark.parametrize(
+    ("cell", "code"),
+    [
+        ("1_0", "not_a_number"),
+        ("nan", "not_finite"),
+        ("1e400", "not_finite"),
+        ("1" + "0" * 400, "out_of_range"),
+        ("", "missing"),
+        ("x", "not_a_number"),
+        ("2", "above_maximum"),
+    ],
+)
+def test_a_line_of_numbers_only_is_checked_like_any_other(cell: str, code: str) -> None:
+    numbers = Validator(
+        signature_of(Field(name="a", kind="number"), Field(name="b", kind="number", maximum=1))
+    )
+    assert numbers.check_cells([" 5 ", "1"]).values == (5.0, 1.0)
+    assert numbers.check_cells(["1e308", "-1e308"]).values == (1e308, -1e308)
+    assert faults(lambda: numbers.check_cells(["1", cell])) == [(0, "b", code)]
+    assert faults(lambda: numbers.check_texts({"a": "1", "b": cell})) == [(0, "b", code)]
