@@ -13,15 +13,20 @@ from io import StringIO
 from typing import Any
 
 import numpy as np
+from onnx import ModelProto
 from skl2onnx import convert_sklearn
+from skl2onnx._supported_operators import get_model_alias
+from skl2onnx.common._registration import get_converter
 from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, Int64TensorType, StringTensorType
 from skl2onnx.common.exceptions import MissingConverter, MissingShapeCalculator
 from sklearn.base import is_classifier
 
 from predictions.ml.anatomy import parts_of, steps_of, takes_texts, unwrap
+from predictions.ml.converters import register
 from predictions.ml.layouts import Layouts, feeds_for
 from predictions.ml.plan import Dtype, Plan
 from predictions.ml.rewriting import by_position, name_missing_texts, simplify, with_cast, working_copy
+from predictions.ml.targets import UnknownTarget, inner_regressor, way_back
 from predictions.ml.trees import (
     declare_float_outputs,
     holds_trees,
@@ -37,6 +42,9 @@ UNICODE_WORDS = r"[\p{L}\p{N}_][\p{L}\p{N}_]+"
 """scikit-learn's default token pattern in RE2's words: two or more letters, digits or underscores of any script."""
 
 DEFAULT_TOKEN = r"(?u)\b\w\w+\b"  # noqa: S105 (a token of text)
+
+LOCALE = "C.UTF-8"
+"""For lower case of every script; glibc has it without language packs, which skl2onnx's default en_US needs."""
 
 TYPES = {
     "float32": FloatTensorType,
@@ -83,8 +91,13 @@ def attempts(estimator: Any, signature: Signature) -> Iterator[Callable[[], tupl
         raise NotConvertible(
             "It gives several classes per row, which its ONNX form would answer in another way."
         )
-    for candidate in _candidates(estimator, signature):
-        yield partial(_convert, estimator, signature, candidate)
+    inner, transformer = inner_regressor(estimator)
+    try:
+        finish = way_back(transformer) if transformer is not None else None
+    except UnknownTarget as error:
+        raise NotConvertible("The way back from its transformed target has no ONNX form.") from error
+    for candidate in _candidates(inner, signature):
+        yield partial(_convert, inner, signature, candidate, finish)
 
 
 def _candidates(estimator: Any, signature: Signature) -> list[Candidate]:
@@ -110,7 +123,13 @@ def _compares_doubles(estimator: Any) -> bool:
     return hasattr(steps_of(estimator)[-1], "_bin_mapper")
 
 
-def _convert(estimator: Any, signature: Signature, candidate: Candidate) -> tuple[bytes, Plan]:
+def _convert(
+    estimator: Any,
+    signature: Signature,
+    candidate: Candidate,
+    finish: Callable[[ModelProto], None] | None,
+) -> tuple[bytes, Plan]:
+    register()
     prepared = working_copy(estimator)
     feeds = candidate.layout.feeds(candidate.dtype)
     by_position(prepared, candidate.layout.order)
@@ -127,6 +146,8 @@ def _convert(estimator: Any, signature: Signature, candidate: Candidate) -> tupl
             restore_missing_directions(graph, prepared)
             declare_float_outputs(graph)
             sharpen_histogram_trees(graph, prepared)
+            if finish is not None:
+                finish(graph)
         except NotConvertible:
             raise
         except Exception as error:
@@ -141,6 +162,8 @@ def _plan(feeds: Any, names: list[str], signature: Signature) -> Plan:
     output = signature.main_output
     if output.kind != "class":
         return Plan(feeds=feeds, value_output=names[0], outputs=tuple(names))
+    if signature.task == "outlier" and len(names) > 1:
+        return Plan(feeds=feeds, label_output=names[0], value_output=names[1], outputs=tuple(names))
     if not output.probabilities:
         return Plan(feeds=feeds, label_output=names[0], outputs=tuple(names))
     if len(names) < 2:
@@ -150,12 +173,24 @@ def _plan(feeds: Any, names: list[str], signature: Signature) -> Plan:
 
 def _options(prepared: Any) -> dict[int, dict[str, Any]] | None:
     options: dict[int, dict[str, Any]] = {}
-    if is_classifier(prepared):
-        options[id(unwrap(steps_of(prepared)[-1]))] = {"zipmap": False}
+    last = unwrap(steps_of(prepared)[-1])
+    if is_classifier(prepared) and "zipmap" in _known_options(last):
+        options[id(last)] = {"zipmap": False}
     for part in parts_of(prepared):
-        if getattr(part, "token_pattern", None) == DEFAULT_TOKEN:
-            options[id(part)] = {"tokenexp": UNICODE_WORDS}
+        if "locale" in _known_options(part):
+            options[id(part)] = {"locale": LOCALE}
+            if part.token_pattern == DEFAULT_TOKEN:
+                options[id(part)]["tokenexp"] = UNICODE_WORDS
     return options or None
+
+
+def _known_options(part: Any) -> dict[str, Any]:
+    try:
+        alias = get_model_alias(type(part))
+        options: dict[str, Any] = get_converter(alias).get_allowed_options() or {}
+    except (RuntimeError, ValueError):
+        return {}
+    return options
 
 
 def _reason(error: Exception) -> str:

@@ -15,7 +15,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import VotingClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
+from sklearn.preprocessing import KBinsDiscretizer, OneHotEncoder, OrdinalEncoder
 
 from predictions.ml.anatomy import parts_of, steps_of, unwrap
 
@@ -59,10 +59,12 @@ def name_missing_texts(estimator: Any) -> None:
 
 
 def simplify(estimator: Any) -> None:
-    """Switch off settings that the converter refuses though they play no part in ``predict``."""
+    """Switch off settings that the converter refuses though they change no answer."""
     for part in parts_of(estimator):
         if isinstance(part, VotingClassifier):
             part.flatten_transform = False
+        elif isinstance(part, KBinsDiscretizer) and part.encode == "onehot":
+            part.encode = "onehot-dense"
 
 
 def _name_in_imputer(part: SimpleImputer) -> None:
