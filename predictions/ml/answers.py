@@ -14,6 +14,9 @@ from predictions.values import RawAnswer
 
 Array = np.ndarray[Any, Any]
 
+MANY = 64
+"""From this many rows on one look by NumPy is cheaper than a look at each number."""
+
 TIE = 1e-6
 """Shares this close are equal but for float32 rounding; the first class wins, as with ``argmax`` on exact shares."""
 
@@ -41,17 +44,25 @@ class ClassLookup:
         return found
 
 
-def class_answers(labels: Array | None, probabilities: Any, lookup: ClassLookup) -> list[RawAnswer]:
+def class_answers(
+    labels: Array | None, probabilities: Any, lookup: ClassLookup, scores: Array | None = None
+) -> list[RawAnswer]:
     """Answers of a classifier. ``labels``: n values, or None to take the most probable class.
 
     ``probabilities``: [n, k] in the order of the classes, [n] or [n, 1] for the second of two classes, a list of n
     mappings from class to probability, or None. A row whose probabilities are not all finite has none.
+    ``scores``: one number per row beside the class (how usual a case is), or None.
     """
     shares = _shares(probabilities, lookup)
     if labels is None:
         places = _most_probable(shares)
     else:
         places = [lookup.place(label) for label in labels.reshape(-1).tolist()]
+    if scores is not None:
+        return [
+            RawAnswer(class_index=place, value=answer.value)
+            for place, answer in zip(places, value_answers(scores), strict=True)
+        ]
     if shares is None:
         return [RawAnswer(class_index=place) for place in places]
     if len(shares) != len(places):
@@ -79,7 +90,7 @@ def _shares(probabilities: Any, lookup: ClassLookup) -> list[tuple[float, ...] |
     if table.shape[1] == 1 and len(lookup.values) == 2:
         table = np.hstack([1 - table, table])
     rows = [tuple(row) for row in table.tolist()]
-    if np.isfinite(table).all():
+    if len(rows) >= MANY and np.isfinite(table).all():
         return list(rows)
     return [row if all(map(math.isfinite, row)) else None for row in rows]
 

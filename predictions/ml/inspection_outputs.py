@@ -12,8 +12,6 @@ from predictions.ml.inspection_inputs import looks_like_classes
 from predictions.ml.table import Table
 from predictions.signature.fields import ClassName, Output, Task
 
-USUAL_UNUSUAL = "1 is a usual case, -1 an unusual one."
-
 
 def draft_outputs(
     estimator: Any, task: Task, names: tuple[str, ...], table: Table | None
@@ -30,9 +28,7 @@ def draft_outputs(
             for place, classes in enumerate(estimator.classes_)
         )
     if task == "outlier":
-        return (
-            Output(name="label", kind="class", help=USUAL_UNUSUAL, classes=(ClassName(-1), ClassName(1))),
-        )
+        return (Output(name="label", kind="class", classes=(ClassName(-1), ClassName(1))),)
     if task == "clustering":
         return (Output(name="cluster", kind="class", classes=_clusters(estimator)),)
     return (Output(name=target or "value", kind="number"),)

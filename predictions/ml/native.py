@@ -81,7 +81,10 @@ class EstimatorRuntime:
         if output.kind != "class":
             return value_answers(found)
         shares = np.asarray(self._estimator.predict_proba(table)) if output.probabilities else None
-        return class_answers(found, shares, self._lookup)
+        scores = None
+        if self._signature.task == "outlier" and hasattr(self._estimator, "decision_function"):
+            scores = np.asarray(self._estimator.decision_function(table))
+        return class_answers(found, shares, self._lookup, scores)
 
 
 def _leads(scores: Any, name: str) -> list[float | None]:

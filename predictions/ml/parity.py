@@ -93,7 +93,7 @@ def compare(
             unlike.append(row)
     _count_labels(kinds, original, unlike, worst)
     alone = _differs_alone(candidate, values, ours, size)
-    return _report(kinds, worst, signature, alone=alone, value=signature.main_output.kind != "class")
+    return _report(kinds, worst, signature, alone=alone, value=not signature.main_output.probabilities)
 
 
 def _answers(runtime: Any, rows: list[tuple[Value, ...]]) -> list[RawAnswer | None]:
