@@ -18,14 +18,14 @@ from predictions.errors import BadModelFile, ModelFailed
 from predictions.ml.anatomy import vocabulary_of
 from predictions.ml.conversion import NotConvertible, attempts
 from predictions.ml.generated_rows import CheckRow, check_rows
-from predictions.ml.graphs import inspect_graph
+from predictions.ml.graphs import inspect_graph, without_zipmap
 from predictions.ml.inspection import Inspection, inspect_closely
 from predictions.ml.native import EstimatorRuntime
 from predictions.ml.opening import open_estimator
 from predictions.ml.parity import compare
 from predictions.ml.plan import Plan
 from predictions.ml.runtimes import OnnxRuntime
-from predictions.ml.table import read_table
+from predictions.ml.table import Table, read_table
 from predictions.signature.fields import Signature
 from predictions.values import RawAnswer
 
@@ -71,7 +71,7 @@ def _build(
 ) -> dict[str, Any]:
     table = read_table(sample) if sample else None
     if file_format == "onnx":
-        return _build_graph(source, out, say)
+        return _build_graph(source, table, out, say)
     clock = _Clock()
     estimator, notes = open_estimator(source, file_format)
     say("open", f"Read the {file_format} file.")
@@ -206,11 +206,11 @@ def parity_in_words(parity: dict[str, Any]) -> str:
     )
 
 
-def _build_graph(source: Path, out: Path, say: Say) -> dict[str, Any]:
+def _build_graph(source: Path, table: Table | None, out: Path, say: Say) -> dict[str, Any]:
     """An ONNX file is served as it is: read it, refuse what is not allowed, run it once."""
     clock = _Clock()
-    data = source.read_bytes()
-    signature, plan, facts = inspect_graph(data)
+    data = without_zipmap(source.read_bytes())
+    signature, plan, facts = inspect_graph(data, table)
     say("open", "Read the ONNX file.")
     say("inspect", f"ONNX graph, {len(signature.inputs)} inputs, {len(signature.outputs)} outputs.")
     clock.mark("inspect")
