@@ -29,6 +29,9 @@ REDIS_URL = env.redis_url("REDIS_URL", default="redis://127.0.0.1:6379/0" if DEB
 
 # --- Product ------------------------------------------------------------------------------------------
 
+# Only to name this site's address on its own machine, in what commands print.
+PORT = env.integer("PORT", 8000, minimum=1)
+
 ARTIFACTS_DIR = env.path("ARTIFACTS_DIR", VAR_DIR / "artifacts")
 
 MAX_UPLOAD_BYTES = env.integer("MAX_UPLOAD_BYTES", 500_000_000, minimum=1)

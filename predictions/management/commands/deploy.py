@@ -1,0 +1,159 @@
+"""``manage deploy FILE --name NAME``: bring a model file and watch it become an ml_model."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, BinaryIO
+from urllib.parse import urljoin
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.urls import reverse
+
+from predictions import dispatch
+from predictions.errors import DeskError
+from predictions.management.following import Follower
+from predictions.models import Job, MLModel
+from predictions.selectors import ml_models
+from predictions.signature import snippets
+from predictions.signature.fields import Signature
+from predictions.signature.schema import example_row
+from predictions.values import Actor, BuildRequest
+
+POLL_SECONDS = 0.3
+INTERRUPTED = 130
+
+
+class Command(BaseCommand):
+    """Exit code 0 when the file became a version, 1 with the reason when not."""
+
+    help = "Turn a model file (.joblib, .pkl, .skops, .onnx) into a page and an API, and show how it goes."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """The file, its name, and what to do with it."""
+        parser.add_argument("files", nargs="+", metavar="FILE", help="the model file")
+        parser.add_argument(
+            "--name", required=True, help="what people call it; an own one gets a new version"
+        )
+        parser.add_argument(
+            "--sample", metavar="ROWS.CSV", help="typical rows: gives types, ranges, examples"
+        )
+        parser.add_argument("--description", default="", help="one or two sentences for its page")
+        parser.add_argument(
+            "--visibility",
+            choices=MLModel.Visibility.values,
+            default=MLModel.Visibility.PRIVATE,
+            help="who may use a new one (default: private, the owner and staff)",
+        )
+        parser.add_argument("--live", action="store_true", help="let it answer as soon as it is built")
+        parser.add_argument("--owner", metavar="USERNAME", help="whose it is (default: the only superuser)")
+        parser.add_argument(
+            "--base-url", default=f"http://localhost:{settings.PORT}", help="where people reach the site"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Raises CommandError with what to do differently."""
+        if len(options["files"]) > 1:
+            raise CommandError("One file for now: deploy them one after the other, each with its own --name.")
+        job = self._start(Path(options["files"][0]), options)
+        follow = self._address(options, "job", job.pk)
+        try:
+            job = self._follow(job)
+        except KeyboardInterrupt:
+            self.stdout.write(f"\nThe build goes on without this command. Follow it: {follow}")
+            raise SystemExit(INTERRUPTED) from None
+        if job.status == Job.Status.CANCELLED:
+            raise CommandError("Somebody cancelled the build.")
+        if job.status == Job.Status.FAILED:
+            raise CommandError(job.error_message or f"The build failed; its log: {follow}")
+        self._tell(job, options)
+
+    def _start(self, file: Path, options: dict[str, Any]) -> Job:
+        owner = _owner(options["owner"])
+        actor = Actor(user_id=owner.pk, is_staff=owner.is_staff, is_superuser=owner.is_superuser)
+        request = BuildRequest(
+            name=options["name"],
+            description=options["description"],
+            go_live=options["live"],
+            visibility=options["visibility"],
+        )
+        sample = Path(options["sample"]) if options["sample"] else None
+        with ExitStack() as files:
+            try:
+                return dispatch.build(
+                    actor=actor,
+                    request=request,
+                    stream=files.enter_context(_opened(file)),
+                    filename=file.name,
+                    declared_size=file.stat().st_size,
+                    sample_stream=files.enter_context(_opened(sample)) if sample else None,
+                    sample_filename=sample.name if sample else "",
+                )
+            except DeskError as error:
+                raise CommandError(error.message) from None
+
+    def _follow(self, job: Job) -> Job:
+        follower = Follower(self.stdout.write)
+        while True:
+            found = Job.objects.select_related("ml_model", "version__current_revision").get(pk=job.pk)
+            follower.look(found, time.monotonic())
+            if found.is_over:
+                return found
+            time.sleep(POLL_SECONDS)
+
+    def _tell(self, job: Job, options: dict[str, Any]) -> None:
+        ml_model, version = job.ml_model, job.version
+        if ml_model is None or version is None:
+            raise CommandError("The build ended without a version; look at its log in the admin.")
+        live = ml_models.live_version(ml_model)
+        if live is None or live.pk != version.pk or live.current_revision is None:
+            versions = self._address(options, "versions", ml_model.slug)
+            self.stdout.write(f"\n{ml_model.name}, version {version.number}, is built and waits.")
+            self.stdout.write(f"Let it answer (or give --live next time): {versions}")
+            return
+        page = self._address(options, "ml_model", ml_model.slug)
+        call = self._address(options, "api:predict", ml_model.slug)
+        row = example_row(Signature.from_document(live.current_revision.document))
+        self.stdout.write(f"\n{ml_model.name}, version {version.number}, answers now.")
+        self.stdout.write(f"Page: {page}")
+        self.stdout.write(f"Call:\n{snippets.curl(call, row)}")
+        if ml_model.visibility != MLModel.Visibility.PUBLIC:
+            self.stdout.write("A key to call it with: script/manage create_api_key NAME --user USERNAME")
+
+    def _address(self, options: dict[str, Any], name: str, *args: Any) -> str:
+        base: str = options["base_url"]
+        return urljoin(base.rstrip("/") + "/", reverse(name, args=args).lstrip("/"))
+
+
+def _opened(file: Path) -> BinaryIO:
+    if file.is_dir():
+        raise CommandError(f"{file} is a folder; give the file inside it.")
+    try:
+        return file.open("rb")
+    except FileNotFoundError:
+        raise CommandError(f"There is no file {file}.") from None
+    except OSError as error:
+        raise CommandError(f"{file} cannot be read: {error.strerror}.") from None
+
+
+def _owner(name: str | None) -> User:
+    if name is None:
+        return _only_superuser()
+    found = User.objects.filter(username=name, is_active=True).first()
+    if found is None:
+        raise CommandError(f"There is no open account “{name}”.")
+    if not (found.is_staff or found.is_superuser):
+        raise CommandError(f"Only staff accounts own ML models; make “{name}” one in the admin first.")
+    return found
+
+
+def _only_superuser() -> User:
+    found = list(User.objects.filter(is_superuser=True, is_active=True).order_by("pk")[:2])
+    if not found:
+        raise CommandError("Nobody could own it yet. Make an admin first: script/manage createsuperuser")
+    if len(found) > 1:
+        raise CommandError("Say whose it is: --owner USERNAME (this site has several admins).")
+    return found[0]

@@ -1,0 +1,195 @@
+"""``manage deploy``, with the worker's part played by the test; the real one is in tests/api/test_end_to_end.py."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
+
+from predictions.management.commands import deploy
+from predictions.management.following import NOBODY
+from predictions.models import Job, MLModel, Source
+from predictions.services import jobs
+from tests.support.ml_models import SUM, add_version
+
+pytestmark = pytest.mark.django_db
+
+Worker = Callable[[Job], None]
+
+
+@pytest.fixture
+def root() -> User:
+    return User.objects.create_superuser("root")
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "a.joblib"
+    path.write_bytes(b"some bytes")
+    return path
+
+
+@pytest.fixture
+def work(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Give what the worker does while the command waits, one function per look."""
+
+    def given(*steps: Worker) -> None:
+        left = list(steps)
+        clock = {"now": 0.0}
+
+        def sleep(seconds: float) -> None:
+            clock["now"] += seconds
+            left.pop(0)(Job.objects.get())
+
+        monkeypatch.setattr(deploy, "time", SimpleNamespace(sleep=sleep, monotonic=lambda: clock["now"]))
+
+    return given
+
+
+def _run(*arguments: Any, **options: Any) -> str:
+    out = io.StringIO()
+    call_command("deploy", *map(str, arguments), stdout=out, stderr=io.StringIO(), **options)
+    return out.getvalue()
+
+
+def _claim(job: Job) -> None:
+    assert jobs.claim(job.pk) is not None
+    job.refresh_from_db()
+    jobs.start_step(job, "scan")
+    jobs.add_log(job, "Looking at the file.")
+
+
+def _finish(*, live: bool) -> Worker:
+    def finish(job: Job) -> None:
+        jobs.finish_step(job, "nothing dangerous")
+        ml_model = MLModel.objects.create(slug="sum", name="Sum", owner=job.created_by, visibility="private")
+        jobs.succeed(job, ml_model=ml_model, version=add_version(ml_model, SUM, live=live))
+
+    return finish
+
+
+def _fail(job: Job) -> None:
+    jobs.fail(job, "not_a_model", "This is a picture; bring a model file.")
+
+
+def test_steps_and_log_are_shown_as_they_happen_and_the_way_to_use_it(
+    root: User, file: Path, work: Callable[..., None]
+) -> None:
+    work(_claim, _finish(live=True))
+    out = _run(file, "--name", "Sum", "--live", "--base-url", "https://desk.example.org/")
+    lines = out.splitlines()
+    assert lines.index("    Looking at the file.") < lines.index("  scan done: nothing dangerous")
+    assert lines.index("  scan …") < lines.index("  scan done: nothing dangerous")
+    assert "Sum, version 1, answers now." in lines
+    assert "https://desk.example.org/m/sum/" in out
+    assert "curl https://desk.example.org/api/v1/models/sum/predict" in out
+    assert '"x1"' in out
+
+
+def test_what_is_asked_for_reaches_the_job(
+    root: User, file: Path, work: Callable[..., None], tmp_path: Path
+) -> None:
+    sample = tmp_path / "rows.csv"
+    sample.write_text("a,b\n1,2\n")
+    work(_claim, _finish(live=False))
+    options = ["--sample", sample, "--description", "Adds.", "--visibility", "members"]
+    out = _run(file, "--name", "Sum", *options)
+    job = Job.objects.get()
+    assert job.created_by == root
+    assert (job.request["description"], job.request["visibility"], job.request["go_live"]) == (
+        "Adds.",
+        "members",
+        False,
+    )
+    assert Source.objects.values_list("filename", "sample_filename").filter(jobs=job).get() == (
+        "a.joblib",
+        "rows.csv",
+    )
+    assert "is built and waits" in out
+    assert "/versions" in out
+
+
+def test_a_failed_build_ends_with_its_reason(root: User, file: Path, work: Callable[..., None]) -> None:
+    work(_claim, _fail)
+    with pytest.raises(CommandError, match=r"^This is a picture; bring a model file\.$"):
+        _run(file, "--name", "Sum")
+
+
+def test_a_cancelled_build_says_so(root: User, file: Path, work: Callable[..., None]) -> None:
+    work(lambda job: jobs.cancelled(jobs.claim(job.pk) or job))
+    with pytest.raises(CommandError, match="cancelled"):
+        _run(file, "--name", "Sum")
+
+
+def test_ctrl_c_leaves_the_job_running_and_says_where(
+    root: User, file: Path, work: Callable[..., None]
+) -> None:
+    def interrupt(_job: Job) -> None:
+        raise KeyboardInterrupt
+
+    work(_claim, interrupt)
+    out = io.StringIO()
+    with pytest.raises(SystemExit) as ended:
+        call_command("deploy", str(file), name="Sum", stdout=out)
+    assert ended.value.code == 130
+    job = Job.objects.get()
+    assert job.status == Job.Status.RUNNING
+    assert str(job.pk) in out.getvalue()
+
+
+def test_without_a_worker_it_says_what_is_missing(root: User, file: Path, work: Callable[..., None]) -> None:
+    def nothing(_job: Job) -> None:
+        return
+
+    work(*[nothing] * 30, _claim, _fail)
+    out = io.StringIO()
+    with pytest.raises(CommandError):
+        call_command("deploy", str(file), name="Sum", stdout=out)
+    assert out.getvalue().count(NOBODY) == 1
+
+
+def test_several_files_are_refused_before_anything_is_stored(root: User, file: Path) -> None:
+    with pytest.raises(CommandError, match="One file for now"):
+        _run(file, file, "--name", "Sum")
+    assert not Source.objects.exists()
+
+
+@pytest.mark.parametrize(("name", "words"), [("none.joblib", "There is no file"), (".", "is a folder")])
+def test_a_file_that_cannot_be_read_is_named(root: User, tmp_path: Path, name: str, words: str) -> None:
+    with pytest.raises(CommandError, match=words):
+        _run(tmp_path / name, "--name", "Sum")
+
+
+def test_an_unusable_name_is_refused(root: User, file: Path) -> None:
+    with pytest.raises(CommandError, match="name"):
+        _run(file, "--name", "   ")
+    assert not Source.objects.exists()
+
+
+def test_without_an_admin_it_says_how_to_make_one(file: Path) -> None:
+    with pytest.raises(CommandError, match="createsuperuser"):
+        _run(file, "--name", "Sum")
+
+
+def test_with_several_admins_it_asks_whose(root: User, file: Path) -> None:
+    User.objects.create_superuser("second")
+    with pytest.raises(CommandError, match="--owner"):
+        _run(file, "--name", "Sum")
+
+
+def test_an_owner_is_a_staff_account(root: User, file: Path, work: Callable[..., None]) -> None:
+    User.objects.create_user("ada")
+    with pytest.raises(CommandError, match="staff"):
+        _run(file, "--name", "Sum", "--owner", "ada")
+    with pytest.raises(CommandError, match="no open account"):
+        _run(file, "--name", "Sum", "--owner", "nobody")
+    User.objects.create_user("staff", is_staff=True)
+    work(_claim, _finish(live=True))
+    _run(file, "--name", "Sum", "--owner", "staff")
+    assert Job.objects.get().created_by == User.objects.get(username="staff")
