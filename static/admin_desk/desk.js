@@ -7,13 +7,15 @@
 
   // Times arrive in the site's zone with the exact instant beside them; show them in the reader's.
   const localize = (root) => {
-    const format = new Intl.DateTimeFormat(document.documentElement.lang || undefined, {
-      dateStyle: "medium",
-      timeStyle: "short",
-    });
+    const parts = { month: "short", day: "numeric", hour: "numeric", minute: "2-digit" };
+    const language = navigator.language || undefined;
+    const short = new Intl.DateTimeFormat(language, parts);
+    const long = new Intl.DateTimeFormat(language, { ...parts, year: "numeric" });
+    const year = new Date().getFullYear();
     for (const time of root.querySelectorAll("time.desk-time")) {
       const instant = new Date(time.dateTime);
-      if (!Number.isNaN(instant.getTime())) time.textContent = format.format(instant);
+      if (Number.isNaN(instant.getTime())) continue;
+      time.textContent = (instant.getFullYear() === year ? short : long).format(instant);
     }
   };
 
