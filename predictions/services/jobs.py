@@ -113,6 +113,11 @@ def add_log(job: Job, text: str) -> None:
     _held(job, log=[*job.log, line][-MAX_LOG_LINES:])
 
 
+def note_source(job: Job, source: Source) -> None:
+    """The job made its own source. Raises Lost."""
+    _held(job, source=source)
+
+
 def succeed(job: Job, *, ml_model: MLModel, version: ModelVersion | None) -> None:
     """End the job well. Call it in the transaction that writes what the job made. Raises Lost."""
     _held(

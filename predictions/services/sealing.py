@@ -41,6 +41,9 @@ def seal(
     Raises NotAllowed for another owner's ml_model, InvalidSignature for edits that do not fit.
     """
     ml_model = _locked_ml_model(request, actor, slug)
+    if request.description.strip() and request.description.strip() != ml_model.description:
+        ml_model.description = request.description.strip()
+        ml_model.save(update_fields=["description"])
     newest = ml_model.versions.aggregate(number=Max("number"))["number"] or 0
     before = ml_model.versions.filter(number=newest).select_related("current_revision").first()
     signature = built.signature
