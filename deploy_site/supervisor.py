@@ -65,6 +65,13 @@ class Process:
         """Say whether the command was ever started."""
         return self._child is not None
 
+    @property
+    def group(self) -> int:
+        """The process group of the running command. Raises ProcessDiedError when it is not running."""
+        if self._child is None:
+            raise ProcessDiedError(self.name)
+        return self._child.pid
+
     def ended(self) -> bool:
         """Say whether the command is not running."""
         return self._child is None or self._child.poll() is not None

@@ -36,14 +36,16 @@ def answer(group: Group) -> GroupReply:
     replies = [_late(ask) for ask in group.asks if ask.deadline <= now]
     if waiting:
         replies += _answer_waiting(group, waiting)
-    return GroupReply(id=group.id, answered_at=time.time(), replies=replies)
+    if group.store:
+        replies, now = _store(group, replies)
+    return GroupReply(id=group.id, answered_at=now, replies=replies)
 
 
 def _answer_waiting(group: Group, asks: list[Ask]) -> list[AskReply]:
     try:
         signature = retried(lambda: _signature(group.revision_id))
         with registry().lease(group.version_id) as runtime:
-            replies = _predict_all(runtime, signature, asks)
+            return _predict_all(runtime, signature, asks)
     except DeskError as error:
         return [_failed(ask, error) for ask in asks]
     except DatabaseError:
@@ -54,7 +56,6 @@ def _answer_waiting(group: Group, asks: list[Ask]) -> list[AskReply]:
         logger.exception("A group of version %s could not be answered.", group.version_id)
         broken = ModelFailed("This ML model failed on this input. Its owner needs to look at it.")
         return [_failed(ask, broken) for ask in asks]
-    return _store(group, asks, replies) if group.store else replies
 
 
 def _predict_all(runtime: Runtime, signature: Signature, asks: list[Ask]) -> list[AskReply]:
@@ -85,26 +86,32 @@ def _predict(runtime: Runtime, signature: Signature, asks: list[Ask]) -> list[As
     return replies
 
 
-def _store(group: Group, asks: list[Ask], replies: list[AskReply]) -> list[AskReply]:
-    """Commit the rows of what was answered; what came too late or cannot be stored becomes an error."""
+def _store(group: Group, replies: list[AskReply]) -> tuple[list[AskReply], float]:
+    """Commit the rows of what was answered; what came too late or cannot be stored becomes an error.
+
+    Also gives the moment the rows carry, in seconds since the epoch.
+    """
     now = time.time()
-    by_number = {reply.number: reply for reply in replies}
-    kept = [ask for ask in asks if not by_number[ask.number].error_code and ask.deadline > now]
-    settled = {ask.number for ask in kept}
-    failed = [
-        by_number[ask.number] if by_number[ask.number].error_code else _late(ask)
-        for ask in asks
-        if ask.number not in settled
-    ]
+    asks = {ask.number: ask for ask in group.asks}
+    settled: list[AskReply] = []
+    kept: list[tuple[Ask, AskReply]] = []
+    for reply in replies:
+        ask = asks[reply.number]
+        if reply.error_code:
+            settled.append(reply)
+        elif ask.deadline <= now:
+            settled.append(_late(ask))
+        else:
+            kept.append((ask, reply))
     if not kept:
-        return failed
-    answered = [(ask, by_number[ask.number].outputs) for ask in kept]
+        return settled, now
+    answered = [(ask, reply.outputs) for ask, reply in kept]
     try:
         retried(lambda: storing.store(group=group, answered=answered, now=now))
     except (OperationalError, InterfaceError):
         logger.warning("The database did not take a group of answers; its callers were told.")
-        return failed + [_failed(ask, _database_down()) for ask in kept]
-    return failed + [by_number[ask.number] for ask in kept]
+        return settled + [_failed(ask, _database_down()) for ask, _ in kept], now
+    return settled + [reply for _, reply in kept], now
 
 
 def _failed(ask: Ask, error: DeskError) -> AskReply:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from uuid import uuid4
 
 import numpy as np
 import pytest
 from django.db import connection
 
+from deploy_site.supervisor import Supervisor
 from predictions import gateway
 from predictions.errors import TryLater
 from predictions.gateway import process
@@ -42,15 +48,16 @@ def test_many_callers_at_once_each_get_their_own_answer_and_row(worker):
     version = factories.sign_version()
     target = factories.target(version)
     estimator = factories.sign_estimator()
-    cases = np.random.default_rng(1).normal(size=(48, 2))
-    expected = estimator.predict_proba(cases)[:, 1]
+    table = np.random.default_rng(1).normal(size=(48, 2))
+    expected = estimator.predict_proba(table)[:, 1]
+    cases = table.tolist()
     visitors = [uuid4() for _ in cases]
     got: dict[int, float] = {}
     failures: list[BaseException] = []
 
     def call(place: int) -> None:
         try:
-            given = answer(target, [list(cases[place])], Actor(visitor=visitors[place]))
+            given = answer(target, [cases[place]], Actor(visitor=visitors[place]))
             got[place] = given[0].outputs["probabilities"]["above"]
         except BaseException as error:
             failures.append(error)
@@ -66,7 +73,7 @@ def test_many_callers_at_once_each_get_their_own_answer_and_row(worker):
     assert [got[place] for place in range(len(cases))] == pytest.approx(list(expected), abs=1e-9)
     for place, visitor in enumerate(visitors):
         row = Prediction.objects.get(visitor=visitor)
-        assert row.inputs == list(cases[place])
+        assert row.inputs == cases[place]
 
 
 def test_a_thousand_rows_come_back_in_order(worker):
@@ -84,13 +91,28 @@ def test_a_probe_goes_through_a_worker_and_leaves_no_row(worker):
     assert not Prediction.objects.exists()
 
 
-def test_without_a_worker_the_caller_hears_so_in_time_and_nothing_is_stored():
+@contextmanager
+def halted(worker: Supervisor, name: str) -> Iterator[None]:
+    """One of the workers hangs for as long as the block runs."""
+    process = next(process for process in worker.processes if process.name == name)
+    os.killpg(process.group, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.killpg(process.group, signal.SIGCONT)
+
+
+def test_without_a_worker_the_caller_hears_so_in_time_and_nothing_is_stored_later(worker):
     target = factories.target(factories.version())
-    with pytest.raises(TryLater) as refused:
-        answer(target, [[1]], seconds=0.8)
-    assert refused.value.code in ("deadline_passed", "queue_unavailable")
+    with halted(worker, "interactive"):
+        begun = time.monotonic()
+        with pytest.raises(TryLater) as refused:
+            answer(target, [[1]], seconds=1.5)
+        assert time.monotonic() - begun < 3
+    assert refused.value.code == "deadline_passed"
     assert refused.value.retry_after > 0
-    assert not Prediction.objects.exists()
+    assert answer(target, [[2]])[0].outputs["value"] == pytest.approx(4.0), "the worker goes on"
+    assert Prediction.objects.count() == 1
 
 
 def test_a_reply_that_was_lost_is_found_in_the_database(worker, monkeypatch):
