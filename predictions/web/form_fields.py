@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from math import prod
 
 from django.utils.translation import gettext as _
 
@@ -17,6 +18,7 @@ MANY_FIELDS = 200
 MANY_CELLS = 4_000
 RADIO_CHOICES = 4
 LONG_TEXT = 200
+SHORT_LIST = 12
 
 PREFIX = "in-"
 
@@ -49,6 +51,7 @@ class FormField:
     options: tuple[Option, ...]
     errors: tuple[str, ...]
     rows: int
+    is_code: bool
 
     @property
     def described_by(self) -> str:
@@ -156,7 +159,8 @@ def _form_field(field: Field, index: int, text: str, errors: Iterable[str]) -> F
         text=text,
         options=tuple(_options(field, html_id, text)),
         errors=tuple(errors),
-        rows=8 if field.kind == "tensor" else 4,
+        rows=_rows(field),
+        is_code=field.kind == "tensor",
     )
 
 
@@ -189,16 +193,21 @@ def _options(field: Field, html_id: str, text: str) -> Iterable[Option]:
         yield Option(value, shown, value == text, f"{html_id}-{place}")
 
 
+def _rows(field: Field) -> int:
+    size = prod(length or SHORT_LIST + 1 for length in field.shape)
+    return 8 if field.kind == "tensor" and size > SHORT_LIST else 3
+
+
 def _hints(field: Field) -> Iterable[str]:
     hard = range_text(field.minimum, field.maximum)
     soft = range_text(field.soft_minimum, field.soft_maximum)
-    if hard:
-        yield _("%(range)s allowed") % {"range": hard}
     if soft:
         yield _("%(range)s in training") % {"range": soft}
+    if hard:
+        yield _("%(range)s allowed") % {"range": hard}
     if field.kind == "tensor":
         yield _("%(shape)s values as nested lists (JSON)") % {"shape": shape_text(field)}
-    if field.default is not None:
+    if field.default not in (None, ""):
         yield _("%(value)s when left empty") % {"value": _default(field)}
 
 

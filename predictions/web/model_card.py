@@ -147,6 +147,23 @@ def input_lines(signature: Signature) -> list[InputLine]:
     return [_input_line(field) for field in signature.shown_inputs]
 
 
+def parity_text(report: Any) -> str:
+    """How the served artifact compared with the original library, in one sentence; empty when nothing was compared."""
+    parity = report.get("parity") if isinstance(report, Mapping) else None
+    if not isinstance(parity, Mapping) or not isinstance(parity.get("rows"), int):
+        return ""
+    count = number_format(parity["rows"])
+    if parity.get("verdict") != "equal":
+        return _("Differed on some of %(count)s compared rows; the original itself answers.") % {"count": count}
+    largest = parity.get("largest_difference")
+    if not largest:
+        return _("The same answer on all %(count)s compared rows.") % {"count": count}
+    return _("The same answer on all %(count)s compared rows; largest difference %(largest)s.") % {
+        "count": count,
+        "largest": f"{largest:.1e}",
+    }
+
+
 def _input_line(field: Field) -> InputLine:
     listed = field.choices[:MAX_CHOICES_LISTED]
     return InputLine(

@@ -2,9 +2,18 @@
 (() => {
   "use strict";
 
+  // Once per element and kind of work: htmx announces parts of a page that were seen before.
+  const seen = new Map();
   const each = (root, selector, work) => {
-    if (root.matches && root.matches(selector)) work(root);
-    root.querySelectorAll(selector).forEach(work);
+    if (!seen.has(selector)) seen.set(selector, new WeakSet());
+    const done = seen.get(selector);
+    const meet = (element) => {
+      if (done.has(element)) return;
+      done.add(element);
+      work(element);
+    };
+    if (root.matches && root.matches(selector)) meet(root);
+    root.querySelectorAll(selector).forEach(meet);
   };
 
   // Times in the reader's zone, the exact instant on hover.
@@ -67,8 +76,6 @@
 
   // An answer beside inputs that have changed since says so.
   const watchCase = (form) => {
-    if (form.dataset.watched) return;
-    form.dataset.watched = "1";
     form.addEventListener("input", () => {
       const answer = document.querySelector("#answer .answer");
       if (answer) answer.dataset.stale = "1";

@@ -73,6 +73,7 @@ def about(request: HttpRequest, slug: str) -> HttpResponse:
         license_link=model_card.safe_link(page.ml_model.card.get("license_url")),
         metrics=model_card.metric_lines(version.metrics, page.ml_model.card),
         task=model_card.task_text(signature),
+        parity=model_card.parity_text(version.report),
         inputs=model_card.input_lines(signature)[:MAX_LISTED_INPUTS],
         left_out=max(0, len(signature.inputs) - MAX_LISTED_INPUTS),
         outputs=signature.outputs,
