@@ -1,4 +1,7 @@
-"""Celery's door: take a message, call one service, finish."""
+"""Celery's door: take a message, call one service, finish.
+
+Services are imported by the tasks that need them: a worker of one queue stays free of the libraries of the others.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from celery import shared_task
 from django.conf import settings
 
 from predictions.models import Job
-from predictions.services import builds, demos, inference, jobs
+from predictions.services import jobs
 from predictions.values import Group
 
 logger = logging.getLogger(__name__)
@@ -25,6 +28,8 @@ _encode = msgspec.json.Encoder().encode
 @shared_task(name="predictions.tasks.answer", ignore_result=True, acks_late=False)
 def answer(body: str) -> None:
     """Answer one group for the gateway that waits on the group's reply channel."""
+    from predictions.services import inference  # noqa: PLC0415
+
     group = _decode(body)
     reply = inference.answer(group)
     try:
@@ -43,12 +48,16 @@ def _replies() -> redis.Redis:
 @shared_task(name="predictions.tasks.run_build", ignore_result=True)
 def run_build(job_id: str) -> None:
     """Turn a source into a version."""
+    from predictions.services import builds  # noqa: PLC0415
+
     builds.run(UUID(job_id))
 
 
 @shared_task(name="predictions.tasks.run_training", ignore_result=True)
 def run_training(job_id: str) -> None:
     """Train and build one demo."""
+    from predictions.services import demos  # noqa: PLC0415
+
     demos.run(UUID(job_id))
 
 
