@@ -14,7 +14,7 @@ from predictions.values import Actor
 DOCUMENT = "version__current_revision__document"
 
 
-def cards(actor: Actor, *, search: str = "") -> QuerySet[Deployment, dict[str, Any]]:
+def cards(actor: Actor, *, search: str = "") -> QuerySet[Deployment, Any]:
     """One dict per ml_model that the actor may use, by name; ``search`` looks into names and descriptions.
 
     Keys: slug, name, description, card, metrics, version_number, owner, task, outputs, input_count.

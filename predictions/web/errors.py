@@ -11,7 +11,8 @@ from django.utils.translation import gettext as _
 
 from predictions.web.headers import add_page_headers
 
-MACHINE_PATHS = ("/api/", "/predict", "/health/", "/v2/")
+MACHINE_ROOMS = ("/api/", "/health/", "/v2/")
+MACHINE_PATHS = ("/predict", "/predict/")
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -81,7 +82,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def _answer(request: HttpRequest, status: int, code: str, title: str, detail: str) -> HttpResponse:
-    if request.path.startswith(MACHINE_PATHS):
+    if request.path in MACHINE_PATHS or request.path.startswith(MACHINE_ROOMS):
         problem: dict[str, Any] = {
             "type": "about:blank",
             "title": title,

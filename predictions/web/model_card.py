@@ -154,7 +154,9 @@ def parity_text(report: Any) -> str:
         return ""
     count = number_format(parity["rows"])
     if parity.get("verdict") != "equal":
-        return _("Differed on some of %(count)s compared rows; the original itself answers.") % {"count": count}
+        return _("Differed on some of %(count)s compared rows; the original itself answers.") % {
+            "count": count
+        }
     largest = parity.get("largest_difference")
     if not largest:
         return _("The same answer on all %(count)s compared rows.") % {"count": count}

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from pytest_django.fixtures import Settings
 
 from predictions import gateway
 from predictions.models import Prediction, Review
@@ -45,9 +46,7 @@ def store(target: Target, row: CheckedRow, actor: Actor, face: str, raw: RawAnsw
         revision_id=target.revision_id,
         inputs=list(row.values),
         outputs=outputs,
-        warnings=[
-            {"field": item.field, "code": item.code, "message": item.message} for item in row.warnings
-        ],
+        warnings=[{"field": item.field, "code": item.code, "message": item.message} for item in row.warnings],
         outcome=outcome_of(outputs),
         score=score_of(outputs),
         face=face,
@@ -63,6 +62,11 @@ def store(target: Target, row: CheckedRow, actor: Actor, face: str, raw: RawAnsw
 @pytest.fixture(autouse=True)
 def _fresh_shelf() -> None:
     shelf.clear()
+
+
+@pytest.fixture(autouse=True)
+def _quick_passwords(settings: Settings) -> None:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture

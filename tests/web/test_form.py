@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
 
 import pytest
 from django.test import Client
@@ -19,7 +18,7 @@ from tests.web.conftest import FakeGateway, signed_in
 pytestmark = pytest.mark.django_db
 
 CASE = {"in-age": "40", "in-income": "", "in-purpose": "car", "in-owner": "", "in-note": ""}
-HTMX = {"HTTP_HX_REQUEST": "true"}
+HTMX = {"HX-Request": "true"}
 
 
 @pytest.fixture
@@ -100,14 +99,14 @@ def test_an_answer_is_shown_beside_the_input_that_got_it(
 
 
 def test_the_most_probable_class_comes_first(client: Client, loan: MLModel, answers: FakeGateway) -> None:
-    response = client.post("/m/loan/", CASE, **HTMX)
+    response = client.post("/m/loan/", CASE, headers=HTMX)
     text = response.content.decode()
     assert text.index("75%") < text.index("25%")
     assert '<rect width="75.00%"' in text
 
 
 def test_htmx_gets_only_the_answer(client: Client, loan: MLModel, answers: FakeGateway) -> None:
-    response = client.post("/m/loan/", CASE, **HTMX)
+    response = client.post("/m/loan/", CASE, headers=HTMX)
     text = response.content.decode()
     assert response.status_code == 200
     assert "<html" not in text
@@ -162,11 +161,11 @@ def test_input_is_kept_when_something_is_wrong(client: Client, loan: MLModel, an
 def test_htmx_gets_the_marked_fields_and_then_unmarked_ones(
     client: Client, loan: MLModel, answers: FakeGateway
 ) -> None:
-    marked = client.post("/m/loan/", CASE | {"in-age": "x"}, **HTMX)
+    marked = client.post("/m/loan/", CASE | {"in-age": "x"}, headers=HTMX)
     assert marked.status_code == 422
     assert 'hx-swap-oob="true"' in marked.content.decode()
     assert 'name="marked"' in marked.content.decode()
-    cured = client.post("/m/loan/", CASE | {"marked": "1"}, **HTMX).content.decode()
+    cured = client.post("/m/loan/", CASE | {"marked": "1"}, headers=HTMX).content.decode()
     assert 'hx-swap-oob="true"' in cured
     assert "aria-invalid" not in cured
 
@@ -184,7 +183,11 @@ def test_markup_in_a_signature_is_escaped(client: Client, answers: FakeGateway) 
             Field(name=evil, kind="number", label=evil, unit=evil, help=evil, group=evil),
             Field(name="c", kind="choice", choices=(Choice(evil, evil),)),
         ),
-        outputs=(Output(name="o", kind="class", label=evil, classes=(ClassName(0, evil), ClassName(1, evil + "2"))),),
+        outputs=(
+            Output(
+                name="o", kind="class", label=evil, classes=(ClassName(0, evil), ClassName(1, evil + "2"))
+            ),
+        ),
     )
     make_ml_model("loan", signature)
     case = {f"in-{evil}": "1", "in-c": evil}
@@ -192,7 +195,7 @@ def test_markup_in_a_signature_is_escaped(client: Client, answers: FakeGateway) 
         page(client),
         page(client, "/m/loan/api/"),
         page(client, "/m/loan/about/"),
-        client.post("/m/loan/", case, **HTMX).content.decode(),
+        client.post("/m/loan/", case, headers=HTMX).content.decode(),
     ):
         assert evil not in text
     assert answers.calls
@@ -202,7 +205,7 @@ def test_a_warning_is_told_in_words(client: Client, answers: FakeGateway) -> Non
     make_ml_model("sum", SUM)
     answers.raw = RawAnswer(value=61.5)
     case = {"in-x1": "50", "in-x2": "2", "in-x3": "3"}
-    text = client.post("/m/sum/", case, **HTMX).content.decode()
+    text = client.post("/m/sum/", case, headers=HTMX).content.decode()
     assert "the training data went from 0 to 10 cm" in text
 
 
@@ -211,7 +214,7 @@ def test_a_value_has_its_unit_beside_it(client: Client, answers: FakeGateway) ->
     make_ml_model("sum", Signature(task="regression", inputs=SUM.inputs, outputs=(output,)))
     answers.raw = RawAnswer(value=61.54)
     case = {"in-x1": "5", "in-x2": "2", "in-x3": "3"}
-    text = client.post("/m/sum/", case, **HTMX).content.decode()
+    text = client.post("/m/sum/", case, headers=HTMX).content.decode()
     assert re.search(r'<p class="value">61\.5 <span class="unit">kg</span>', text)
 
 
@@ -219,7 +222,7 @@ def test_named_outputs_are_shown_one_by_one(client: Client, answers: FakeGateway
     outputs = (Output(name="left", kind="tensor"), Output(name="right", kind="tensor"))
     make_ml_model("sum", Signature(task="other", inputs=SUM.inputs, outputs=outputs))
     answers.raw = RawAnswer(outputs={"left": [1, 2], "right": 3.0})
-    text = client.post("/m/sum/", {"in-x1": "5", "in-x2": "2", "in-x3": "3"}, **HTMX).content.decode()
+    text = client.post("/m/sum/", {"in-x1": "5", "in-x2": "2", "in-x3": "3"}, headers=HTMX).content.decode()
     assert "left" in text
     assert "[1, 2]" in text
 
@@ -239,10 +242,10 @@ def test_trouble_is_told_and_the_input_kept(
     answers: FakeGateway,
     error: Exception,
     status: int,
-    headers: dict[str, Any],
+    headers: dict[str, str],
 ) -> None:
     answers.error = error
-    response = client.post("/m/loan/", CASE, **headers)
+    response = client.post("/m/loan/", CASE, headers=headers)
     body = response.content.decode()
     assert response.status_code == status
     assert str(error) in body
@@ -253,7 +256,7 @@ def test_trouble_is_told_and_the_input_kept(
 def test_the_same_call_is_given_as_curl_and_python(
     client: Client, loan: MLModel, answers: FakeGateway
 ) -> None:
-    text = client.post("/m/loan/", CASE, **HTMX).content.decode()
+    text = client.post("/m/loan/", CASE, headers=HTMX).content.decode()
     assert "curl http://testserver/api/v1/models/loan/predict" in text
     assert "import requests" in text
     assert "YOUR_API_KEY" in text

@@ -38,7 +38,7 @@ def history(request: HttpRequest) -> HttpResponse:
     page = selector.page(
         rows, size=PAGE_ROWS, before=_id(request.GET.get("before")), after=_id(request.GET.get("after"))
     )
-    kept = {name: value for name, value in request.GET.items() if name in form.fields and value}
+    kept = {name: str(value) for name, value in request.GET.items() if name in form.fields and value}
     return render(
         request,
         "predictions/predictions/history.html",
@@ -67,7 +67,7 @@ def export(request: HttpRequest) -> StreamingHttpResponse:
 
 
 def _filter(request: HttpRequest, actor: Actor) -> HistoryFilter:
-    cleaned = {name: value.replace("\0", "") for name, value in request.GET.items()}
+    cleaned = {name: str(value).replace("\0", "") for name, value in request.GET.items()}
     form = HistoryFilter(cleaned, _choosable(actor, cleaned.get("ml_model", "")))
     form.is_valid()
     return form
