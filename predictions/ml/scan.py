@@ -124,6 +124,8 @@ def _scan_stream(path: Path, size: int, compression: str | None) -> ScanReport:
     try:
         inner = reader.peek(formats.HEAD)
         findings, stopped = read_pickle(reader)
+        if compression and stopped is None:
+            reader.drain()
     except BombError:
         return _refused("decompression_bomb", _BOMB, size, compression)
     except CutError:

@@ -90,7 +90,7 @@ PLAIN_DATA = f"This file holds plain data, not a trained estimator. {_HOW}"
 
 _ONNX_WIRES: Final = {1: 0, 2: 2, 3: 2, 4: 2, 5: 0, 6: 2, 7: 2, 8: 2, 14: 2, 20: 2, 25: 2, 26: 2}
 """Field number to wire type of ModelProto: onnx/onnx.proto."""
-_GRAPH = 7
+_GRAPH, _OPSETS = 7, 8
 
 
 def words_for_magic(head: bytes) -> str | None:
@@ -173,7 +173,7 @@ def is_onnx(path: Path) -> bool | None:
             if wire == 2:
                 file.seek(length, 1)
             seen.add(number)
-    if _GRAPH in seen:
+    if {_GRAPH, _OPSETS} <= seen:
         return True
     return None if 1 in seen and len(seen) > 1 else False
 

@@ -105,10 +105,15 @@ def _is_joblib(found: Global) -> bool:
     return found.path in lists.JOBLIB
 
 
+def _is_scipy(found: Global) -> bool:
+    return found.path in lists.SCIPY_EXACT or _is_open_name(found)
+
+
 _RULES: Final[dict[str, Callable[[Global], bool]]] = {
     "numpy": _is_numpy,
     "pandas": _is_pandas,
     "joblib": _is_joblib,
+    "scipy": _is_scipy,
 }
 
 

@@ -71,7 +71,7 @@ NUMPY_TYPES = re.compile(
 NUMPY_EXACT = words(
     "numpy.dtype numpy.ndarray numpy.matrix numpy.recarray numpy.random._pickle.__randomstate_ctor "
     "numpy.random._pickle.__generator_ctor numpy.random._pickle.__bit_generator_ctor numpy.random.__RandomState_ctor "
-    "numpy.ma.core._mareconstruct numpy.ma.core.MaskedArray numpy.ma.core.MaskedConstant "
+    "numpy.ma.MaskedArray numpy.ma.MaskedConstant numpy.ma.core._mareconstruct numpy.ma.core.MaskedArray numpy.ma.core.MaskedConstant "
     "numpy.matrixlib.defmatrix.matrix numpy.lib.index_tricks.nd_grid"
 )
 NUMPY_CORE = frozenset({"_reconstruct", "scalar", "_frombuffer", "_ufunc_reconstruct", "recarray", "record"})
@@ -96,4 +96,6 @@ CLOSED_PARTS: Final[dict[str, frozenset[str]]] = {
     "imblearn": words("datasets tests utils._testing _testing estimator_checks keras tensorflow"),
     "category_encoders": words("datasets tests"),
 }
+SCIPY_EXACT = frozenset({"scipy._lib.array_api_compat.numpy._aliases.asarray"})
+"""Kept by every BSpline, and so by SplineTransformer."""
 JOBLIB = frozenset({"joblib.memory.Memory", "joblib.logger.Logger"})

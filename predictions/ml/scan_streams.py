@@ -181,6 +181,13 @@ class Reader:
             self._at += step
             size -= step
 
+    def drain(self) -> None:
+        """Read to the end, keeping nothing: only there a compressed stream tells that it is whole."""
+        self._start += len(self._buffer)
+        self._buffer, self._at = b"", 0
+        for piece in self._source:
+            self._start += len(piece)
+
     def _fill(self, size: int) -> None:
         parts = [self._buffer[self._at :]]
         held = len(parts[0])
