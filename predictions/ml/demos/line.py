@@ -38,7 +38,7 @@ def _number(value: float) -> str:
 
 RECIPE = DemoRecipe(
     slug="line",
-    name="Straight line",
+    name="Line",
     description="Fits a straight line through the points (1, 2), (2, 4), (3, 6) and (4, 8).",
     train=train,
     card={

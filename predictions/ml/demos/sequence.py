@@ -41,7 +41,7 @@ def train() -> TrainedDemo:
 
 RECIPE = DemoRecipe(
     slug="sequence",
-    name="Next number",
+    name="Sequence",
     description="Continues a sequence of three numbers with equal steps: after 1, 2, 3 comes 4.",
     train=train,
     is_default=True,
