@@ -38,7 +38,7 @@ def run(
 
     on_event gets {"step", "message"} while it runs; should_stop is asked about ten times a second.
     Raises BadModelFile (``too_much_memory``, ``too_slow``, ``too_much_disk``, ``too_many_processes``,
-    ``unreadable`` or the code that the operation gave), Stopped when ``should_stop`` said so.
+    ``unreadable`` or the code that the operation gave), Stopped when ``should_stop`` said so, SandboxUnavailable.
     """
     child = Child(operation, payload, files=files, limits=limits)
     started = time.monotonic()
@@ -72,6 +72,10 @@ def _require_alive(why: str | None, listener: Listener, report: SandboxReport, l
         raise results.Stopped("The job was cancelled.")
     if why == "time":
         raise results.too_slow(limits)
+    if "guards" not in listener.control:
+        # Nothing untrusted ran, so these are our own words.
+        logger.error("The sandbox did not start: %s", listener.tail.decode("utf-8", "replace")[-2000:])
+        raise results.SandboxUnavailable
     stopped = listener.control.get("stopped")
     if stopped == "memory":
         raise results.too_much_memory(limits)

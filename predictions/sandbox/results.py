@@ -28,6 +28,15 @@ class Stopped(DeskError):
     code = "cancelled"
 
 
+class SandboxUnavailable(DeskError):
+    """The confined process did not come up: nothing was opened, and the file is not to blame."""
+
+    code = "sandbox_unavailable"
+
+    def __init__(self) -> None:
+        super().__init__("This site cannot open files safely at the moment; try again or ask the operator.")
+
+
 @dataclass(frozen=True, slots=True)
 class SandboxReport:
     """How well a run was confined and what it used. ``guards``: name -> whether it stood."""

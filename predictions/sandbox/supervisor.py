@@ -15,7 +15,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from predictions.sandbox import confine, kernel, usage
+from predictions.sandbox import confine, folders, kernel, usage
 from predictions.sandbox.orders import Orders
 
 _TICK_MILLISECONDS = 200
@@ -34,11 +34,14 @@ def main(argument: str) -> None:
         _be_first(orders, left, user)
     os.close(orders.events)
     _let_go_of_output()
-    _watch(orders, first)
+    hung_up = _watch(orders, first)
     with suppress(OSError):
         os.kill(first, signal.SIGKILL)
     # A process namespace ends with its first process; without one, strays are looked for by their user too.
     _sweep(user if "processes" not in left else None)
+    if hung_up:
+        # Nobody wants the rest, and the caller may be dead.
+        folders.remove(orders.scratch)
     os._exit(0)
 
 
@@ -95,8 +98,8 @@ def _tell(orders: Orders, **words: Any) -> None:
         os.write(orders.control, (json.dumps(words) + "\n").encode())
 
 
-def _watch(orders: Orders, first: int) -> None:
-    """Return once ``first`` has ended, because it was done, used too much, or the caller hung up."""
+def _watch(orders: Orders, first: int) -> bool:
+    """Return once ``first`` was done, used too much, or the caller hung up: then True."""
     poll = select.poll()
     poll.register(orders.lifeline, select.POLLIN | select.POLLHUP)
     with suppress(OSError):
@@ -104,11 +107,12 @@ def _watch(orders: Orders, first: int) -> None:
     while os.waitid(os.P_PID, first, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
         ready = [descriptor for descriptor, _event in poll.poll(_TICK_MILLISECONDS)]
         if orders.lifeline in ready:
-            break
+            return True
         excess = usage.excess(orders, os.getpid())
         if excess:
             _tell(orders, stopped=excess)
             break
+    return False
 
 
 def _sweep(user: int | None) -> None:

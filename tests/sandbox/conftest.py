@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,8 @@ from predictions.sandbox import Limits, SandboxResult, children, process
 
 HERE = Path(__file__).resolve().parent
 SMALL = Limits(memory_bytes=1 << 30, cpu_seconds=20, wall_seconds=15, file_bytes=32 << 20, processes=32)
+# Runs of other test sessions on this machine are none of ours.
+MARK = f"hostile_launcher_of_{os.getpid()}"
 RunsHostile = Callable[..., SandboxResult]
 
 
@@ -22,7 +25,7 @@ def sandboxed_processes() -> list[int]:
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                if b"hostile_launcher" in (entry / "cmdline").read_bytes():
+                if MARK.encode() in (entry / "cmdline").read_bytes():
                     found.append(int(entry.name))
             except OSError:
                 continue
@@ -30,9 +33,14 @@ def sandboxed_processes() -> list[int]:
 
 
 @pytest.fixture
-def hostile_launcher(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make the sandbox run sources as code."""
-    monkeypatch.setattr(children, "LAUNCHER", HERE / "hostile_launcher.py")
+def hostile_launcher(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Make the sandbox run sources as code. Returns the launcher's path."""
+    path = tmp_path / f"{MARK}.py"
+    path.write_text(
+        f"import runpy\nrunpy.run_path({str(HERE / 'hostile_launcher.py')!r}, run_name='__main__')\n"
+    )
+    monkeypatch.setattr(children, "LAUNCHER", path)
+    return path
 
 
 @pytest.fixture
@@ -48,7 +56,7 @@ def code_file(tmp_path: Path) -> Callable[[str], Path]:
 
 
 @pytest.fixture
-def runs_hostile(hostile_launcher: None, code_file: Callable[[str], Path]) -> RunsHostile:
+def runs_hostile(hostile_launcher: Path, code_file: Callable[[str], Path]) -> RunsHostile:
     """Runs code as if a file's opening ran it; returns what it found out."""
 
     def run(code: str, limits: Limits = SMALL, **more: Any) -> SandboxResult:

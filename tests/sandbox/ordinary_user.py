@@ -30,8 +30,8 @@ def main() -> None:
     from predictions.sandbox.limits import Limits  # noqa: PLC0415
 
     folder = Path(sys.argv[1])
-    os.chown(folder, USER, USER)
     if os.geteuid() == 0:
+        os.chown(folder, USER, USER)
         become_ordinary(folder)
     tempfile.tempdir = str(folder)
     source = folder / "source.py"

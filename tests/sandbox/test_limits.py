@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from predictions.errors import BadModelFile
-from predictions.sandbox import Stopped
+from predictions.sandbox import Stopped, children, process
+from predictions.sandbox.results import SandboxUnavailable
 from tests.sandbox.conftest import HERE, SMALL, RunsHostile, sandboxed_processes
 
 ROOT = HERE.parents[1]
@@ -151,13 +152,15 @@ def test_the_caller_can_stop_it_at_any_time(runs_hostile: RunsHostile) -> None:
     assert sandboxed_processes() == []
 
 
-def test_it_ends_when_the_caller_is_killed(code_file: Callable[[str], Path], tmp_path: Path) -> None:
+def test_it_ends_when_the_caller_is_killed(
+    hostile_launcher: Path, code_file: Callable[[str], Path], tmp_path: Path
+) -> None:
     source = code_file("import time; time.sleep(60)")
     program = f"""
 from pathlib import Path
 from predictions.sandbox import children, process
 from predictions.sandbox.limits import Limits
-children.LAUNCHER = Path({str(HERE / "hostile_launcher.py")!r})
+children.LAUNCHER = Path({str(hostile_launcher)!r})
 limits = Limits(memory_bytes=1 << 30, cpu_seconds=20, wall_seconds=60, file_bytes=1 << 20, processes=8)
 process.run("build", {{}}, files={{"source": Path({str(source)!r})}}, limits=limits)
 """
@@ -169,6 +172,17 @@ process.run("build", {{}}, files={{"source": Path({str(source)!r})}}, limits=lim
         caller.send_signal(signal.SIGKILL)
         caller.wait()
     _wait_until(lambda: sandboxed_processes() == [])
+    assert list(tmp_path.glob("modeldesk-run-*")) == []
+
+
+def test_a_sandbox_that_does_not_start_is_not_the_files_fault(
+    code_file: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    broken = tmp_path / "launcher.py"
+    broken.write_text("raise SystemExit('no such thing')")
+    monkeypatch.setattr(children, "LAUNCHER", broken)
+    with pytest.raises(SandboxUnavailable):
+        process.run("build", {}, files={"source": code_file("")}, limits=SMALL)
 
 
 def test_killing_its_own_guard_does_not_set_it_free(runs_hostile: RunsHostile) -> None:

@@ -69,7 +69,7 @@ def estimator() -> LogisticRegression:
 
 
 @pytest.fixture
-def hostile_server(hostile_launcher: None, code_file: Callable[[str], Path]) -> Iterator[NativeServer]:
+def hostile_server(hostile_launcher: Path, code_file: Callable[[str], Path]) -> Iterator[NativeServer]:
     limits = replace(SMALL, cpu_seconds=None, wall_seconds=1.0)
     server = NativeServer(code_file(ANSWERING), "joblib", IRIS, limits)
     yield server
@@ -189,7 +189,7 @@ def test_a_closed_server_leaves_no_process(hostile_server: NativeServer) -> None
 
 
 def test_a_file_that_does_not_open_says_that_it_cannot_start(
-    hostile_launcher: None, code_file: Callable[[str], Path]
+    hostile_launcher: Path, code_file: Callable[[str], Path]
 ) -> None:
     server = NativeServer(code_file("raise ValueError"), "joblib", IRIS, SMALL)
     with pytest.raises(ModelFailed, match="could not be started"):
