@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 import pytest
@@ -10,7 +9,7 @@ from django.test import Client
 
 from predictions.errors import ModelFailed, TooManyRequests, TryLater
 from predictions.models import MLModel, Prediction
-from predictions.signature.fields import Choice, ClassName, Drawing, Field, Output, Signature
+from predictions.signature.fields import Choice, ClassName, Field, Output, Signature
 from predictions.values import RawAnswer
 from tests.support.ml_models import LOAN, SUM, add_version, make_ml_model
 from tests.web.conftest import FakeGateway, signed_in
@@ -318,102 +317,6 @@ def test_a_form_of_an_older_version_still_answers_by_name(
     add_version(loan, reversed_inputs, live=True)
     client.post("/m/loan/", CASE)
     assert answers.calls[0][0].values == ("", False, "car", None, 40)
-
-
-class TestManyFields:
-    @pytest.fixture(autouse=True)
-    def _genes(self) -> None:
-        fields = tuple(Field(name=f"g{n}", kind="number") for n in range(300))
-        make_ml_model("genes", SUM.with_inputs(fields))
-
-    def test_one_box_takes_the_place_of_the_inputs(self, client: Client) -> None:
-        text = page(client, "/m/genes/")
-        assert '<textarea class="code" id="case"' in text
-        assert "in-g0" not in text
-
-    @pytest.mark.parametrize(
-        "box",
-        [
-            json.dumps({f"g{n}": n for n in range(300)}),
-            json.dumps(list(range(300))),
-            ",".join(str(n) for n in range(300)),
-            ",".join(f"g{n}" for n in range(300)) + "\n" + ",".join(str(n) for n in range(300)),
-        ],
-    )
-    def test_the_box_takes_json_and_csv(self, client: Client, answers: FakeGateway, box: str) -> None:
-        answers.raw = RawAnswer(value=1.0)
-        assert client.post("/m/genes/", {"case": box}).status_code == 302
-        assert answers.calls[0][0].values == tuple(float(n) for n in range(300))
-
-    @pytest.mark.parametrize(
-        ("box", "words"),
-        [
-            ("", "Paste one case first"),
-            ("{", "not readable JSON"),
-            ("[" * 100_000, "not readable JSON"),
-            ("1,2,3", "3 values were pasted where this ML model takes 300"),
-            ('{"h0": 1}', "“h0” is not an input"),
-            ("1,2\n3,4\n5,6", "one case at a time"),
-        ],
-    )
-    def test_what_cannot_be_read_is_told_and_kept(
-        self, client: Client, answers: FakeGateway, box: str, words: str
-    ) -> None:
-        response = client.post("/m/genes/", {"case": box})
-        assert response.status_code == 422
-        assert words in response.content.decode()
-        assert box[:3].replace('"', "&quot;") in response.content.decode()
-        assert answers.calls == []
-
-    def test_the_example_fills_the_box(self, client: Client, answers: FakeGateway) -> None:
-        answers.raw = RawAnswer(value=1.0)
-        box = re.search(r"<textarea[^>]*>(.*?)</textarea>", page(client, "/m/genes/?example=1"), re.DOTALL)
-        assert box
-        given = json.loads(box.group(1).replace("&quot;", '"'))
-        assert len(given) == 300
-
-
-def test_a_picture_has_a_pad_and_a_grid_of_numbers(client: Client) -> None:
-    cells = tuple(Field(name=f"p{n}", kind="number", minimum=0, maximum=16) for n in range(6))
-    signature = Signature(
-        task="regression",
-        inputs=cells,
-        outputs=(Output(name="y", kind="number"),),
-        drawing=Drawing(rows=2, columns=3, maximum=16),
-    )
-    make_ml_model("digits", signature)
-    text = page(client, "/m/digits/")
-    assert 'data-rows="2" data-columns="3" data-maximum="16"' in text
-    assert text.count("data-cell=") == 6
-    assert text.count("<tr>") == 2
-
-
-def test_the_api_tab_has_the_address_and_every_input(client: Client, loan: MLModel) -> None:
-    text = page(client, "/m/loan/api/")
-    assert "POST http://testserver/api/v1/models/loan/predict" in text
-    for name in LOAN.names:
-        assert f"<code>{name}</code>" in text
-    assert "/api/v1/docs" in text
-
-
-def test_the_card_shows_equation_source_licence_and_metrics(client: Client, loan: MLModel) -> None:
-    loan.card = {
-        "equation": "y = 2x + 0",
-        "source": "Statlog",
-        "source_url": "https://example.org/statlog",
-        "license": "CC BY 4.0",
-        "license_url": "javascript:alert(1)",
-        "metrics": [{"name": "accuracy", "value": 0.75, "measured_on": "on 200 cases"}],
-    }
-    loan.save()
-    text = page(client, "/m/loan/about/")
-    for words in ("y = 2x + 0", 'href="https://example.org/statlog"', "CC BY 4.0", "75.0%", "on 200 cases"):
-        assert words in text
-    assert "javascript:" not in text
-
-
-def test_a_card_without_metrics_asks_for_care(client: Client, loan: MLModel) -> None:
-    assert "has not said how good" in page(client, "/m/loan/about/")
 
 
 def test_an_unreadable_prediction_id_is_no_error(client: Client, loan: MLModel) -> None:

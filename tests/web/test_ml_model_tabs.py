@@ -1,0 +1,48 @@
+"""The API tab and the model card."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from predictions.models import MLModel
+from tests.support.ml_models import LOAN, make_ml_model
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def loan() -> MLModel:
+    return make_ml_model("loan", LOAN)
+
+
+def page(client: Client, path: str) -> str:
+    return client.get(path).content.decode()
+
+
+def test_the_api_tab_has_the_address_and_every_input(client: Client, loan: MLModel) -> None:
+    text = page(client, "/m/loan/api/")
+    assert "POST http://testserver/api/v1/models/loan/predict" in text
+    for name in LOAN.names:
+        assert f"<code>{name}</code>" in text
+    assert "/api/v1/docs" in text
+
+
+def test_the_card_shows_equation_source_licence_and_metrics(client: Client, loan: MLModel) -> None:
+    loan.card = {
+        "equation": "y = 2x + 0",
+        "source": "Statlog",
+        "source_url": "https://example.org/statlog",
+        "license": "CC BY 4.0",
+        "license_url": "javascript:alert(1)",
+        "metrics": [{"name": "accuracy", "value": 0.75, "measured_on": "on 200 cases"}],
+    }
+    loan.save()
+    text = page(client, "/m/loan/about/")
+    for words in ("y = 2x + 0", 'href="https://example.org/statlog"', "CC BY 4.0", "75.0%", "on 200 cases"):
+        assert words in text
+    assert "javascript:" not in text
+
+
+def test_a_card_without_metrics_asks_for_care(client: Client, loan: MLModel) -> None:
+    assert "has not said how good" in page(client, "/m/loan/about/")
