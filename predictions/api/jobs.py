@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from predictions.api.paging import PageQuery, page, page_of
+from predictions.api.paging import IdPageQuery, page, page_of
 from predictions.api.permissions import Known
 from predictions.api.serializers.jobs import JobDetailOut, JobOut
 from predictions.api.views import DeskView, checked_query, id_of
@@ -26,12 +26,12 @@ class Jobs(DeskView):
         operation_id="list_jobs",
         tags=["jobs"],
         summary="Your background runs, newest first",
-        parameters=[PageQuery],
+        parameters=[IdPageQuery],
         responses=page_of(JobOut, "JobPage"),
     )
     def get(self, request: Request) -> Response:
         """Without steps and log."""
-        query = checked_query(PageQuery, request)
+        query = checked_query(IdPageQuery, request)
 
         def shown(rows: list[Job]) -> list[Any]:
             return list(JobOut(rows, many=True, context={"request": request}).data)

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from predictions import dispatch
 from predictions.api.bodies import UploadParser
 from predictions.api.links import api_link
-from predictions.api.paging import PageQuery, page, page_of
+from predictions.api.paging import SlugPageQuery, page, page_of
 from predictions.api.permissions import Anyone, StaffOnly
 from predictions.api.serializers.jobs import JobDetailOut
 from predictions.api.serializers.ml_models import MLModelCreateIn, MLModelDetailOut, MLModelOut
@@ -41,12 +41,12 @@ class MLModels(DeskView):
         operation_id="list_models",
         tags=["models"],
         summary="The ML models you may use",
-        parameters=[PageQuery],
+        parameters=[SlugPageQuery],
         responses=page_of(MLModelOut, "MLModelPage"),
     )
     def get(self, request: Request) -> Response:
         """Those with a live version, by slug."""
-        query = checked_query(PageQuery, request)
+        query = checked_query(SlugPageQuery, request)
 
         def shown(rows: list[MLModel]) -> list[Any]:
             live = ml_models.live_versions(rows)

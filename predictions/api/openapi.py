@@ -130,6 +130,8 @@ def document_for(rows: Iterable[tuple[MLModel, ModelVersion]]) -> Document:
         signature = Signature.from_document(version.current_revision.document)
         address = reverse("api:predict", args=[ml_model.slug])
         document["paths"][address] = {"post": _operation(pattern, ml_model, version.number, signature)}
+        if ml_model.is_default:
+            _describe_default(document["paths"][reverse("article_predict")]["post"], ml_model, signature)
     return document
 
 
@@ -157,6 +159,17 @@ def _operation(pattern: Document, ml_model: MLModel, version: int, signature: Si
         "content": {"application/json": {"schema": response_schema(signature)}},
     }
     return operation
+
+
+def _describe_default(operation: Document, ml_model: MLModel, signature: Signature) -> None:
+    operation["description"] = f"Answered by {ml_model.name}."
+    rows = request_schema(signature, max_rows=settings.MAX_ROWS_PER_REQUEST)["properties"]["inputs"]
+    operation["requestBody"]["content"]["application/json"]["schema"] = {
+        "type": "object",
+        "properties": {"input": rows},
+        "required": ["input"],
+        "additionalProperties": False,
+    }
 
 
 def _problem(status: str) -> Document:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db.models import Model, QuerySet
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -20,15 +21,43 @@ LIMIT = 50
 MAX_LIMIT = 500
 
 
+GO_ON = "Where to go on: take it from `next`."
+
+
+@extend_schema_field({"type": "string", "format": "uuid"})
+class IdCursor(serializers.CharField):
+    """The place after a row with an id."""
+
+
+@extend_schema_field({"type": "string", "pattern": "^[0-9]{1,9}$"})
+class NumberCursor(serializers.CharField):
+    """The place after a row with a number."""
+
+
 class PageQuery(serializers.Serializer[Any]):
     """The parameters of every list."""
 
-    cursor = serializers.CharField(
-        required=False, max_length=200, help_text="Where to go on: take it from `next`."
-    )
     limit = serializers.IntegerField(
         required=False, default=LIMIT, min_value=1, max_value=MAX_LIMIT, help_text="Entries per page."
     )
+
+
+class IdPageQuery(PageQuery):
+    """Of lists in the order of their ids."""
+
+    cursor = IdCursor(required=False, max_length=200, help_text=GO_ON)
+
+
+class NumberPageQuery(PageQuery):
+    """Of lists in the order of their numbers."""
+
+    cursor = NumberCursor(required=False, max_length=9, help_text=GO_ON)
+
+
+class SlugPageQuery(PageQuery):
+    """Of lists in the order of their slugs."""
+
+    cursor = serializers.CharField(required=False, max_length=200, help_text=GO_ON)
 
 
 def page(

@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from predictions.api.paging import PageQuery, page, page_of
+from predictions.api.paging import NumberPageQuery, page, page_of
 from predictions.api.permissions import Known
 from predictions.api.serializers.ml_models import VersionOut
 from predictions.api.views import DeskView, checked_query
@@ -29,12 +29,12 @@ class Versions(DeskView):
         tags=["versions"],
         summary="All versions of an ML model",
         description="For the owner of the ML model and for administrators.",
-        parameters=[PageQuery],
+        parameters=[NumberPageQuery],
         responses=page_of(VersionOut, "VersionPage"),
     )
     def get(self, request: Request, slug: str) -> Response:
         """Newest first."""
-        query = checked_query(PageQuery, request)
+        query = checked_query(NumberPageQuery, request)
         rows = ml_models.versions(_managed(self.actor, slug))
 
         def shown(found: list[ModelVersion]) -> list[Any]:

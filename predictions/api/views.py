@@ -74,14 +74,16 @@ def checked(kind: type[Serializer[Any]], given: Any) -> dict[str, Any]:
 def checked_query(kind: type[Serializer[Any]], request: Request) -> dict[str, Any]:
     """Like ``checked`` for the query string, where a misspelt name would otherwise filter nothing."""
     known = kind().fields
-    for name in request.query_params:
+    for name, values in request.query_params.lists():
         if name not in known:
             raise InvalidRequest(
                 f"There is no parameter {name[:60]!r} here; use {', '.join(sorted(known))}.",
                 code="unknown_parameter",
                 field=name[:60],
             )
-    return checked(kind, request.query_params)
+        if len(values) > 1:
+            raise InvalidRequest(f"Send {name} once.", code="duplicate_name", field=name)
+    return checked(kind, request.query_params.dict())
 
 
 def id_of(text: str, noun: str) -> UUID:

@@ -43,10 +43,12 @@ def test_400_duplicate_name(people: People, shelf: Shelf) -> None:
         ({"limit": "many"}, "invalid_request"),
         ({"cursor": "\x00"}, "invalid_request"),
         ({"page": "2"}, "unknown_parameter"),
+        ({"cursor": ""}, "invalid_request"),
+        ({"limit": ["1", "2"]}, "duplicate_name"),
     ],
 )
 def test_400_for_a_query_that_means_nothing(
-    people: People, shelf: Shelf, path: str, query: dict[str, str], code: str
+    people: People, shelf: Shelf, path: str, query: dict[str, Any], code: str
 ) -> None:
     problem(people.user.get(path, query), 400, code)
 

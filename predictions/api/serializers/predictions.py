@@ -10,7 +10,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from predictions.api.links import api_link
-from predictions.api.paging import PageQuery
+from predictions.api.paging import IdPageQuery
 from predictions.models import Prediction, Review
 
 
@@ -29,7 +29,7 @@ class DayOrInstant(serializers.DateTimeField):
         return timezone.make_aware(datetime.combine(day, time.max if self.end else time.min))
 
 
-class HistoryQuery(PageQuery):
+class HistoryQuery(IdPageQuery):
     """Filters of the history."""
 
     model = serializers.CharField(required=False, max_length=80, help_text="An ml_model's slug.")
