@@ -33,8 +33,8 @@ def inspect_graph(data: bytes, table: Table | None = None) -> tuple[Signature, P
     unsupported_input, unsupported_output, bad_graph, cannot_answer.
     """
     proto = read_graph(data)
-    session = load(data)
     inputs = inputs_of(proto, table, _classes_as_text(proto))
+    session = load(data)
     traced = column_facts(proto, inputs.feeds, len(inputs.fields))
     inputs = replace(
         inputs,
