@@ -6,7 +6,7 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -31,15 +31,17 @@ def prepare(files: Mapping[str, Path]) -> Path:
 
 
 def remove(folder: Path) -> None:
-    """Remove a run's folder whatever modes the run gave its parts."""
-    shutil.rmtree(folder, onerror=_open_and_retry)
+    """Remove a run's folder whatever modes the run gave its parts; nothing happens when it is gone already.
 
-
-def _open_and_retry(function: Callable[..., Any], path: str, _error: Any) -> None:
-    with suppress(OSError):
-        os.chmod(os.path.dirname(path), 0o700)  # noqa: PTH101, PTH120 - beside shutil
-        os.chmod(path, 0o700, follow_symlinks=False) if function is not os.unlink else None  # noqa: PTH101
-        function(path)
+    Only when no process of the run is left, which could exchange a folder for a link meanwhile.
+    """
+    for inside, folders, _files in os.walk(folder):
+        for path in (Path(inside, name) for name in folders):
+            # Folders that were closed to their owner; root needs no permission.
+            if not path.is_symlink():
+                with suppress(OSError):
+                    path.chmod(0o700)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def read_small(folder: Path, name: str, limit: int) -> bytes:

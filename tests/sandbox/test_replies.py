@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from predictions.errors import BadModelFile
-from predictions.sandbox import SandboxReport, SandboxResult
+from predictions.sandbox import SandboxReport, SandboxResult, folders
 from predictions.sandbox.replies import believed
 from tests.sandbox.conftest import RunsHostile
 
@@ -138,9 +138,24 @@ def test_only_ordinary_files_are_collected(runs_hostile: RunsHostile) -> None:
         assert {name: path.read_text() for name, path in result.files.items()} == {"plain": "plain"}
 
 
-def test_collecting_follows_no_link_and_waits_for_no_pipe(tmp_path: Path) -> None:
-    from predictions.sandbox import folders  # noqa: PLC0415 - beside its only use
+def test_removing_a_folder_touches_nothing_around_it(tmp_path: Path) -> None:
+    folder, outside = tmp_path / "run", tmp_path / "outside"
+    outside.mkdir(mode=0o755)
+    (outside / "kept").write_text("kept")
+    tmp_path.chmod(0o755)
+    folders.remove(folder)
+    (folder / "closed" / "inner").mkdir(parents=True)
+    (folder / "closed" / "inner" / "file").write_text("x")
+    (folder / "link").symlink_to(outside)
+    (folder / "closed").chmod(0)
+    folders.remove(folder)
+    folders.remove(folder)
+    assert not folder.exists()
+    assert (outside / "kept").exists()
+    assert [path.stat().st_mode & 0o777 for path in (tmp_path, outside)] == [0o755, 0o755]
 
+
+def test_collecting_follows_no_link_and_waits_for_no_pipe(tmp_path: Path) -> None:
     folder = folders.prepare({})
     secret = tmp_path / "secret"
     secret.write_text("secret-word")
