@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +63,28 @@ def answer_view(signature: Signature, outputs: Mapping[str, Any]) -> AnswerView:
         return AnswerView(output.shown, _value(signature, outputs["value"]), (), ())
     named = outputs.get("outputs") or {}
     return AnswerView(output.shown, None, (), tuple(_named(signature, named)))
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Inputs that were drawn: each cell as column, row and how dark it is, the last as text that is never localized."""
+
+    rows: int
+    columns: int
+    cells: tuple[tuple[int, int, str], ...]
+
+
+def picture_of(signature: Signature, values: Sequence[Value]) -> Picture | None:
+    """The drawn picture of a case, None when its inputs are no picture."""
+    drawing = signature.drawing
+    if drawing is None or drawing.rows * drawing.columns != len(values):
+        return None
+    cells = tuple(
+        (place % drawing.columns, place // drawing.columns, f"{min(max(value / drawing.maximum, 0), 1):.3f}")
+        for place, value in enumerate(values)
+        if isinstance(value, int | float) and value > 0
+    )
+    return Picture(drawing.rows, drawing.columns, cells)
 
 
 def shown_case(

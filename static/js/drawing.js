@@ -58,7 +58,7 @@
     };
     const stroke = (from, to) => {
       pen.strokeStyle = "#000000";
-      pen.lineWidth = FINE * 1.1;
+      pen.lineWidth = FINE * 1.6;
       pen.lineCap = "round";
       pen.lineJoin = "round";
       pen.beginPath();

@@ -8,6 +8,7 @@ import re
 import pytest
 from django.test import Client
 
+from predictions.models import Prediction
 from predictions.signature.fields import Drawing, Field, Output, Signature
 from predictions.values import RawAnswer
 from tests.support.ml_models import SUM, make_ml_model
@@ -86,3 +87,21 @@ def test_a_picture_has_a_pad_and_a_grid_of_numbers(client: Client) -> None:
     assert 'data-rows="2" data-columns="3" data-maximum="16"' in text
     assert text.count("data-cell=") == 6
     assert text.count("<tr>") == 2
+
+
+def test_a_drawn_case_is_shown_as_a_picture(client: Client, answers: FakeGateway) -> None:
+    cells = tuple(Field(name=f"p{n}", kind="number", minimum=0, maximum=16) for n in range(4))
+    signature = Signature(
+        task="regression",
+        inputs=cells,
+        outputs=(Output(name="y", kind="number"),),
+        drawing=Drawing(rows=2, columns=2, maximum=16),
+    )
+    make_ml_model("digits", signature)
+    answers.raw = RawAnswer(value=1.0)
+    client.post("/m/digits/", {"in-p0": "0", "in-p1": "4", "in-p2": "0", "in-p3": "16"})
+    text = page(client, f"/predictions/{Prediction.objects.get().pk}/")
+    assert 'viewBox="0 0 2 2"' in text
+    assert '<rect x="1" y="0" width="1" height="1" fill-opacity="0.250"/>' in text
+    assert '<rect x="1" y="1" width="1" height="1" fill-opacity="1.000"/>' in text
+    assert text.count("<rect x=") == 2

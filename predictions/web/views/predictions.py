@@ -13,7 +13,7 @@ from predictions.selectors import predictions
 from predictions.selectors.targets import live_target
 from predictions.values import Actor
 from predictions.web import calls, cases
-from predictions.web.answer_view import answer_view, shown_case
+from predictions.web.answer_view import answer_view, picture_of, shown_case
 from predictions.web.http import actor_of
 
 
@@ -32,6 +32,7 @@ def prediction(request: HttpRequest, prediction_id: UUID) -> HttpResponse:
         {
             "row": row,
             "view": answer_view(signature, row.outputs),
+            "picture": picture_of(signature, row.inputs),
             "case": shown_case(signature, row.inputs),
             "reviews": predictions.reviews(row),
             "call": calls.same_call(request, row, signature),
