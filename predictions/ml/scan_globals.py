@@ -12,11 +12,12 @@ from collections.abc import Callable
 from typing import Final, Literal
 
 from predictions.ml import scan_lists as lists
-from predictions.ml.scan_symbols import Global
+from predictions.ml.scan_symbols import ARRAY_CLASSES, Global
 
 Judgement = Literal["fine", "dangerous", "unknown", "library", "carried", "scattered", "unlisted"]
-"""dangerous: runs something. unlisted: in a library this site uses, but not on the list. unknown: code this site does not have. library: a known library that it does not use.
-carried: functions packed by cloudpickle or dill. scattered: arrays in other files, as joblib before 0.10 did."""
+"""dangerous: runs something. unknown: code this site does not have. library: a known library that it does not use.
+unlisted: in a library that it uses, but not on the list. carried: functions packed by cloudpickle or dill.
+scattered: arrays in other files, as joblib before 0.10 did."""
 
 
 def judge(found: Global) -> Judgement:
@@ -27,6 +28,8 @@ def judge(found: Global) -> Judgement:
         return "dangerous"
     if found.is_array_class:
         return "fine" if found.name == "NumpyArrayWrapper" else "scattered"
+    if found.name.rpartition(".")[2] in ARRAY_CLASSES:
+        return "dangerous"
     if found.top in lists.LIBRARIES:
         return _in_library(found)
     return _outside(found)

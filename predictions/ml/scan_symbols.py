@@ -8,6 +8,7 @@ from typing import Any, Final
 
 TABLE_LIMIT = 4096
 ARRAY_CLASSES = frozenset({"NumpyArrayWrapper", "NDArrayWrapper", "ZNDArrayWrapper"})
+ARRAY_MODULES = ("joblib.numpy_pickle", "sklearn.externals.joblib.numpy_pickle")
 _REBUILDERS = frozenset({"copyreg._reconstructor", "copyreg.__newobj__", "copyreg.__newobj_ex__"})
 _BY_NAME = frozenset({"numpy.core._ufunc_reconstruct", "numpy._core._ufunc_reconstruct"})
 
@@ -42,7 +43,7 @@ class Global:
     @property
     def is_array_class(self) -> bool:
         """joblib's place-holder for an array whose bytes follow in the stream."""
-        return self.name in ARRAY_CLASSES and "joblib" in self.module.split(".")
+        return self.name in ARRAY_CLASSES and self.module.startswith(ARRAY_MODULES)
 
     def mapped(self, protocol: int) -> Global:
         """The Python 3 name of what a protocol 0 to 2 pickle calls by its Python 2 name."""

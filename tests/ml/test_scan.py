@@ -320,6 +320,8 @@ DANGEROUS = [
     ("sklearn.externals.joblib", "load"),
     ("scipy._lib._ccallback", "ctypes.CDLL"),
     ("sklearn.utils", "warnings"),
+    ("evil.joblib", "NumpyArrayWrapper"),
+    ("sklearn.utils", "joblib.numpy_pickle.NumpyArrayWrapper"),
 ]
 
 
