@@ -17,6 +17,7 @@ from predictions.web.form_fields import range_text, shape_text
 
 MAX_CLASSES_NAMED = 4
 MAX_CHOICES_LISTED = 30
+BRIEF = 40
 
 TEXTS = {
     "task": ("task", "question"),
@@ -26,6 +27,7 @@ TEXTS = {
     "intended_use": ("intended_use", "use"),
     "limits": ("limits", "limitations", "caveats", "out_of_scope"),
     "equation": ("equation",),
+    "note": ("note",),
     "title": ("title",),
 }
 
@@ -38,6 +40,11 @@ class Metric:
     value: str
     measured_on: str
     help: str = ""
+
+    @property
+    def brief_note(self) -> str:
+        """What it was measured on, where that is short enough for a card."""
+        return self.measured_on if len(self.measured_on) <= BRIEF else ""
 
 
 def metric_lines(*sources: Any) -> list[Metric]:
@@ -63,6 +70,11 @@ def card_texts(card: Mapping[str, Any]) -> dict[str, str]:
                 found[name] = value.strip()
                 break
     return found
+
+
+def license_link(card: Mapping[str, Any]) -> str:
+    """Where the license can be read, in either spelling of the word."""
+    return safe_link(card.get("license_url") or card.get("licence_url"))
 
 
 def safe_link(address: Any) -> str:

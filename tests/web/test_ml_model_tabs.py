@@ -46,3 +46,24 @@ def test_the_card_shows_equation_source_licence_and_metrics(client: Client, loan
 
 def test_a_card_without_metrics_asks_for_care(client: Client, loan: MLModel) -> None:
     assert "has not said how good" in page(client, "/m/loan/about/")
+
+
+def test_the_card_of_a_demo_reads_in_full(client: Client, loan: MLModel) -> None:
+    loan.card = {
+        "source": "Statlog",
+        "licence": "CC BY 4.0",
+        "licence_url": "https://example.org/by",
+        "intended_use": "To try this site.",
+        "note": "Bad loans are over-represented.",
+        "metrics": [{"name": "ROC AUC", "value": 0.79, "on": "5-fold cross-validation, all 1,000 cases"}],
+    }
+    loan.save()
+    text = page(client, "/m/loan/about/")
+    for words in (
+        'href="https://example.org/by"',
+        "To try this site.",
+        "over-represented",
+        "0.79",
+        "5-fold cross-validation",
+    ):
+        assert words in text

@@ -70,7 +70,7 @@ def about(request: HttpRequest, slug: str) -> HttpResponse:
         version=version,
         card=model_card.card_texts(page.ml_model.card),
         source_link=model_card.safe_link(page.ml_model.card.get("source_url")),
-        license_link=model_card.safe_link(page.ml_model.card.get("license_url")),
+        license_link=model_card.license_link(page.ml_model.card),
         metrics=model_card.metric_lines(version.metrics, page.ml_model.card),
         task=model_card.task_text(signature),
         parity=model_card.parity_text(version.report),
