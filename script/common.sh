@@ -44,7 +44,7 @@ make_venv() {
 
 install_requirements() { # file
     say "Installing $1 (the first time takes a minute or two) ..."
-    "$venv/bin/uv" pip install --quiet --python "$venv/bin/python" -r "$1" \
+    "$venv/bin/uv" pip install --quiet --compile-bytecode --python "$venv/bin/python" -r "$1" \
         || fail "The packages in $1 could not be installed; the reason is above."
 }
 

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from predictions.errors import DeskError
 from predictions.models import ApiKey
+from predictions.selectors import api_keys as selectors
 
 LAST_USED_STEP = timedelta(minutes=1)
 """``last_used_at`` moves at most this often, so that a busy key does not write on each call."""
@@ -28,10 +29,11 @@ def create(*, name: str, user: User | None = None, created_by: User | None = Non
 
 
 def revoke(*, key: ApiKey) -> None:
-    """Refuse the key from now on; its history stays."""
+    """Refuse the key from now on (elsewhere within a second); its history stays."""
     if key.revoked_at is None:
         key.revoked_at = timezone.now()
         key.save(update_fields=["revoked_at"])
+        selectors.forget()
 
 
 def note_use(*, key: ApiKey) -> None:

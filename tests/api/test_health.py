@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connection
 
+from deploy_site.supervisor import Supervisor
 from predictions import gateway
 from predictions.api import health
 from predictions.api.health import Finding, Watch
 from predictions.errors import ModelFailed, TryLater
 from predictions.gateway import pings
 from tests.api.conftest import Api, People, Shelf, problem
+from tests.support.workers import halted
 
 
 def test_live_touches_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,8 +94,8 @@ def test_a_site_without_ml_models_asks_for_a_worker(people: People, monkeypatch:
     assert document["parts"]["worker"] == "down"
 
 
-def test_without_a_worker_a_ping_finds_none() -> None:
-    with pytest.raises(TryLater) as caught:
+def test_without_a_worker_a_ping_finds_none(worker: Supervisor) -> None:
+    with halted(worker), pytest.raises(TryLater) as caught:
         pings.ping(seconds=0.2)
     assert caught.value.code == "no_worker"
 

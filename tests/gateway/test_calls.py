@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from uuid import uuid4
 
 import numpy as np
 import pytest
 from django.db import connection
 
-from deploy_site.supervisor import Supervisor
 from predictions import gateway
 from predictions.errors import TryLater
 from predictions.gateway import process
 from predictions.models import Prediction
 from predictions.values import Actor
 from tests import factories
+from tests.support.workers import halted
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.e2e]
 
@@ -89,17 +85,6 @@ def test_a_probe_goes_through_a_worker_and_leaves_no_row(worker):
     target = factories.target(factories.version())
     assert 0 < gateway.probe(target, seconds=10) < 10
     assert not Prediction.objects.exists()
-
-
-@contextmanager
-def halted(worker: Supervisor, name: str) -> Iterator[None]:
-    """One of the workers hangs for as long as the block runs."""
-    process = next(process for process in worker.processes if process.name == name)
-    os.killpg(process.group, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.killpg(process.group, signal.SIGCONT)
 
 
 def test_without_a_worker_the_caller_hears_so_in_time_and_nothing_is_stored_later(worker):

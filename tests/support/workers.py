@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -36,6 +37,19 @@ def running_workers(database_name: str, log_dir: Path) -> Iterator[Supervisor]:
         yield supervisor
     finally:
         supervisor.stop()
+
+
+@contextmanager
+def halted(supervisor: Supervisor, *names: str) -> Iterator[None]:
+    """Those workers (all when none is named) hang for as long as the block runs."""
+    groups = [process.group for process in supervisor.processes if process.name in (names or WORKERS)]
+    for group in groups:
+        os.killpg(group, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for group in groups:
+            os.killpg(group, signal.SIGCONT)
 
 
 def _wait_for_answers(supervisor: Supervisor) -> None:
