@@ -167,7 +167,9 @@ def ids_since(moment: datetime) -> UUID:
 def _in_time(found: QuerySet[Prediction], queue: Queue) -> QuerySet[Prediction]:
     """What the indexes serve: ml_model, and times by id."""
     if queue.ml_model:
-        found = found.filter(ml_model__in=MLModel.objects.filter(slug=queue.ml_model).values("pk"))
+        # A number, not a subquery: the planner must know how common this ml_model is to choose its index.
+        pk = MLModel.objects.filter(slug=queue.ml_model).values_list("pk", flat=True).first()
+        found = found.filter(ml_model_id=pk) if pk is not None else found.none()
     if queue.older is not None:
         found = found.filter(pk__lte=queue.older)
     # An id is made when the question arrives, the row's time is that of the answer: look a little wider by id.
