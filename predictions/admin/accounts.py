@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
-from unfold.widgets import UnfoldAdminCheckboxSelectMultiple
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from predictions.admin import cells
 from predictions.services.roles import ABILITIES
@@ -48,7 +48,7 @@ class UserAdmin(BaseUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """A handful of roles is quicker ticked than moved between lists."""
-        kwargs["widget"] = UnfoldAdminCheckboxSelectMultiple()
+        kwargs["widget"] = UnfoldAdminCheckboxSelectMultipleWidget()
         found = super().formfield_for_manytomany(db_field, request, **kwargs)
         if found is not None:
             found.help_text = gettext_lazy("Roles. A role without staff status has no effect.")
@@ -84,7 +84,7 @@ class GroupAdmin(BaseGroupAdmin, ModelAdmin):  # type: ignore[misc]
         self, db_field: Any, request: HttpRequest | None = None, **kwargs: Any
     ) -> Any:
         """The permissions that mean something at this desk, in words, as boxes to tick."""
-        kwargs["widget"] = UnfoldAdminCheckboxSelectMultiple()
+        kwargs["widget"] = UnfoldAdminCheckboxSelectMultipleWidget()
         order = Case(*(When(codename=name, then=place) for place, name in enumerate(ABILITIES)))
         wanted = Permission.objects.filter(
             content_type__app_label__in=("predictions", "auth"), codename__in=ABILITIES

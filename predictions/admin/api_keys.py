@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from predictions.admin import cells
-from predictions.admin.versions import PageAdmin
+from predictions.admin.base import PageAdmin
 from predictions.errors import DeskError
 from predictions.models import ApiKey
 from predictions.services import api_keys

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.cache import add_never_cache_headers
 from django.utils.functional import cached_property
@@ -88,3 +89,30 @@ class ReadOnlyAdmin(DeskAdmin):
         actions: dict[str, Any] = super().get_actions(request)
         actions.pop("delete_selected", None)
         return actions
+
+
+class PageAdmin(ReadOnlyAdmin):
+    """A read-only row with a page of its own instead of a form."""
+
+    page_template = ""
+    actions = None
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """The row, as one would read it."""
+        if not self.has_view_permission(request) or request.method not in ("GET", "HEAD"):
+            raise PermissionDenied
+        found = self.get_object(request, object_id)
+        if found is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[no-any-return]
+        context = {"title": str(found), "original": found, **self.page_context(request, found)}
+        return self.render_page(request, self.page_template, context)
+
+    def page_context(self, request: HttpRequest, found: Any) -> dict[str, Any]:
+        """What the page shows."""
+        return {}

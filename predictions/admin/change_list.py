@@ -161,6 +161,7 @@ class PredictionChangeList(ChangeList):  # type: ignore[misc]
     """A page of the queue that the address describes."""
 
     actor: Actor
+    result_list: list[Prediction]
     queue: Queue = Queue()
     window_start: UUID | None
 
@@ -187,6 +188,11 @@ class PredictionChangeList(ChangeList):  # type: ignore[misc]
             )
         )
         return review_queue.rows(self.queue, self.window_start, answers)
+
+    def get_results(self, request: HttpRequest) -> None:
+        """The rows of the page, read once."""
+        super().get_results(request)
+        self.result_list = list(self.result_list)
 
     @property
     def filter_form(self) -> QueueForm:
@@ -238,7 +244,8 @@ class PredictionChangeList(ChangeList):  # type: ignore[misc]
         """Where a list goes on whose count stopped at its cap; empty when it is in order of doubt."""
         if self.queue.order == "uncertain" or not self.result_list:
             return ""
-        return f"?{urlencode(replace(self.queue, older=self.result_list[-1].pk).params)}"
+        just_older = UUID(int=self.result_list[-1].pk.int - 1)
+        return f"?{urlencode(replace(self.queue, older=just_older).params)}"
 
     @property
     def queue_params(self) -> str:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from predictions.admin import cells, reports
-from predictions.admin.versions import PageAdmin
+from predictions.admin.base import PageAdmin
 from predictions.errors import DeskError
 from predictions.models import Job
 from predictions.selectors import jobs

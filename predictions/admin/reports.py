@@ -8,7 +8,6 @@ from typing import Any
 
 from django.template.defaultfilters import filesizeformat
 from django.utils.dateparse import parse_datetime
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -199,11 +198,11 @@ def _step(item: Mapping[str, Any]) -> Step:
     )
 
 
-def log_lines(items: Any) -> Iterator[SafeString]:
+def log_lines(items: Any) -> Iterator[str]:
     """A job's log, oldest line first."""
     for item in _mappings(items):
         at = parse_datetime(str(item.get("at", "")))
-        yield format_html("{}  {}", f"{at:%H:%M:%S}" if at else "", str(item.get("text", "")))
+        yield f"{f'{at:%H:%M:%S}' if at else ''}  {item.get('text', '')}"
 
 
 def _seconds(begin: Any, end: Any) -> str:

@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy
 
 from predictions.admin import cells
-from predictions.admin.versions import PageAdmin
+from predictions.admin.base import PageAdmin
 from predictions.models import Review
 
 

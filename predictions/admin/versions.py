@@ -5,47 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, OuterRef, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from predictions.admin import cells, reports, signatures
-from predictions.admin.base import ReadOnlyAdmin
+from predictions.admin.base import PageAdmin
 from predictions.admin.http import site_address
 from predictions.models import Deployment, ModelVersion, SignatureRevision, Source
 from predictions.selectors import ml_models
 from predictions.signature.fields import Signature
-
-
-class PageAdmin(ReadOnlyAdmin):
-    """A read-only row with a page of its own instead of a form."""
-
-    page_template = ""
-    actions = None
-
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        """The row, as one would read it."""
-        if not self.has_view_permission(request) or request.method not in ("GET", "HEAD"):
-            raise PermissionDenied
-        found = self.get_object(request, object_id)
-        if found is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[no-any-return]
-        context = {"title": str(found), "original": found, **self.page_context(request, found)}
-        return self.render_page(request, self.page_template, context)
-
-    def page_context(self, request: HttpRequest, found: Any) -> dict[str, Any]:
-        """What the page shows."""
-        return {}
 
 
 @admin.register(ModelVersion)
