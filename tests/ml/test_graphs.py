@@ -479,10 +479,20 @@ def test_an_encoder_gives_the_choices_of_its_column() -> None:
     signature, _ = inspected(proto)
     assert [field.kind for field in signature.inputs] == ["choice", "choice"]
     assert [choice.value for choice in signature.inputs[0].choices] == ["Köln", "Oslo", "Rome"]
-    assert signature.inputs[0].unseen == "warn"
     given = answers(proto, [("Oslo", "a"), ("Bonn", "b")])
     expected = estimator.predict_proba(np.array([["Oslo", "a"], ["Bonn", "b"]], dtype=object))
     assert_close([answer.probabilities for answer in given], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(("zeros", "unseen"), [(1, "warn"), (0, "refuse")])
+def test_an_encoder_says_whether_it_takes_categories_it_never_saw(zeros: int, unseen: str) -> None:
+    encoder = node(
+        "OneHotEncoder", ["x"], ["y"], domain="ai.onnx.ml", cats_strings=["no", "yes"], zeros=zeros
+    )
+    proto = graph([encoder], [("x", STRING, [None, 1])], [("y", FLOAT, [None, 1, 2])])
+    field = inspected(proto)[0].inputs[0]
+    assert ([choice.value for choice in field.choices], field.unseen) == (["no", "yes"], unseen)
+    assert answers(proto, [("yes",)])[0].outputs == {"y": [[0.0, 1.0]]}
 
 
 def test_an_imputer_lets_values_be_missing() -> None:
