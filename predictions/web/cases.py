@@ -25,7 +25,7 @@ from predictions.selectors.targets import Target
 from predictions.signature.fields import Signature
 from predictions.signature.schema import example_row
 from predictions.values import Actor
-from predictions.web.form_fields import is_compact, key_of
+from predictions.web.form_fields import OTHER, is_compact, key_of
 from predictions.web.form_texts import BOX, box_of, read_box, texts_of
 
 
@@ -105,8 +105,7 @@ def _recorded(actor: Actor, target: Target, wanted: str) -> Prediction | None:
 def _typed(signature: Signature, posted: QueryDict) -> Case:
     if not is_compact(signature):
         texts = {
-            item.name: posted.get(key_of(item, index), "").replace("\r\n", "\n")
-            for index, item in enumerate(signature.inputs)
+            item.name: _text_of(posted, key_of(item, index)) for index, item in enumerate(signature.inputs)
         }
         return Case(texts)
     box = posted.get(BOX, "")
@@ -114,6 +113,11 @@ def _typed(signature: Signature, posted: QueryDict) -> Case:
         return Case(read_box(signature, box), box)
     except InvalidRequest as error:
         return Case({}, box, trouble=error)
+
+
+def _text_of(posted: QueryDict, key: str) -> str:
+    other = posted.get(OTHER + key, "")
+    return (other if other.strip() else posted.get(key, "")).replace("\r\n", "\n")
 
 
 def _boxed(signature: Signature, texts: Mapping[str, str]) -> str:

@@ -21,6 +21,8 @@ LONG_TEXT = 200
 SHORT_LIST = 12
 
 PREFIX = "in-"
+OTHER = "other-"
+"""Before the key of a field: the box for a value that is none of its choices. What is written there counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,16 @@ class FormField:
     errors: tuple[str, ...]
     rows: int
     is_code: bool
+
+    @property
+    def other_key(self) -> str:
+        """The name of the box for another value."""
+        return OTHER + self.key
+
+    @property
+    def other_text(self) -> str:
+        """A typed value that is none of the choices."""
+        return "" if any(option.is_chosen for option in self.options) else self.text
 
     @property
     def described_by(self) -> str:
@@ -175,7 +187,7 @@ def _widget(field: Field) -> str:
     if field.kind == "choice" and field.unseen == "refuse":
         return "radio" if len(field.choices) <= RADIO_CHOICES else "select"
     if field.kind == "choice":
-        return "suggest"
+        return "open"
     if field.kind == "tensor" or (field.kind == "text" and field.max_length > LONG_TEXT):
         return "textarea"
     return "line"

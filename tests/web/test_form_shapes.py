@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from predictions.models import Prediction
-from predictions.signature.fields import Drawing, Field, Output, Signature
+from predictions.signature.fields import Choice, Drawing, Field, Output, Signature
 from predictions.values import RawAnswer
 from tests.support.ml_models import SUM, make_ml_model
 from tests.web.conftest import FakeGateway
@@ -105,3 +105,27 @@ def test_a_drawn_case_is_shown_as_a_picture(client: Client, answers: FakeGateway
     assert '<rect x="1" y="0" width="1" height="1" fill-opacity="0.250"/>' in text
     assert '<rect x="1" y="1" width="1" height="1" fill-opacity="1.000"/>' in text
     assert text.count("<rect x=") == 2
+
+
+class TestOpenChoices:
+    """Choices that the estimator knows, where another value is accepted with a warning."""
+
+    @pytest.fixture(autouse=True)
+    def _towns(self) -> None:
+        town = Field(name="town", kind="choice", choices=(Choice("Ulm"), Choice("Bonn")), unseen="warn")
+        make_ml_model("towns", SUM.with_inputs((town,)))
+
+    def test_known_values_are_chosen_from_a_list(self, client: Client, answers: FakeGateway) -> None:
+        assert '<option value="Ulm">Ulm</option>' in page(client, "/m/towns/")
+        answers.raw = RawAnswer(value=1.0)
+        client.post("/m/towns/", {"in-town": "Bonn"})
+        assert answers.calls[0][0].values == ("Bonn",)
+
+    def test_another_value_counts_and_is_kept(self, client: Client, answers: FakeGateway) -> None:
+        answers.raw = RawAnswer(value=1.0)
+        moved = client.post("/m/towns/", {"in-town": "", "other-in-town": "Köln"})
+        assert answers.calls[0][0].values == ("Köln",)
+        assert answers.calls[0][0].warnings[0].code == "unseen_category"
+        text = client.get(moved["Location"]).content.decode()
+        assert 'name="other-in-town" value="Köln"' in text
+        assert '<details class="other" open>' in text
