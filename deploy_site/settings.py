@@ -280,6 +280,9 @@ UNFOLD = {
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "BORDER_RADIUS": "6px",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": "predictions.admin.navigation.icon"},
+    ],
     "STYLES": ["predictions.admin.navigation.stylesheet"],
     "SCRIPTS": ["predictions.admin.navigation.script"],
     "DASHBOARD_CALLBACK": "predictions.admin.dashboard.context",

@@ -29,6 +29,11 @@ def script(request: HttpRequest) -> str:
     return static("admin_desk/desk.js")
 
 
+def icon(request: HttpRequest) -> str:
+    """The site's mark."""
+    return static("img/mark.svg")
+
+
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """The groups of the sidebar, with only what this account may open."""
     groups = [_review(request), _ml_models(request), _people(request), _site()]
