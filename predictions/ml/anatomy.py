@@ -61,6 +61,17 @@ def parts_of(estimator: Any) -> Iterator[Any]:
             yield from parts_of(part)
 
 
+def everything_in(estimator: Any) -> Iterator[Any]:
+    """Every part, and the estimators that ensembles, calibrations and searches hold; single trees are left out."""
+    for part in parts_of(estimator):
+        yield part
+        for name in ("estimators_", "estimator_", "calibrated_classifiers_", "estimator", "final_estimator_"):
+            inner = getattr(part, name, None)
+            for item in np.asarray(inner, dtype=object).reshape(-1) if inner is not None else ():
+                if hasattr(item, "__dict__") and not hasattr(item, "tree_"):
+                    yield from everything_in(item)
+
+
 def in_words(estimator: Any) -> str:
     """For people: "Pipeline of StandardScaler and LogisticRegression", "Search over RandomForestClassifier"."""
     inner = unwrap(estimator)
@@ -94,17 +105,33 @@ def vocabulary_of(estimator: Any, most: int = 2000) -> list[str]:
     return sorted(words)[:: max(1, len(words) // most)]
 
 
+def answers_several(estimator: Any) -> bool:
+    """Does this classifier give several classes per row: one per target, or any number of labels?"""
+    last = steps_of(estimator)[-1]
+    binarizer = getattr(last, "_label_binarizer", None)
+    return (
+        isinstance(getattr(last, "classes_", None), list)
+        or bool(getattr(last, "multilabel_", False))
+        or str(getattr(binarizer, "y_type_", "")).startswith("multilabel")
+    )
+
+
 def task_of(estimator: Any) -> Task:
     """What kind of question the estimator answers; "other" for several classes at once or an unknown kind."""
-    if is_classifier(estimator):
-        return "other" if isinstance(getattr(estimator, "classes_", None), list) else "classification"
-    if is_regressor(estimator):
-        return "regression"
-    if is_outlier_detector(estimator):
-        return "outlier"
-    if is_clusterer(estimator):
-        return "clustering"
-    return "classification" if hasattr(estimator, "classes_") else "regression"
+    has_classes = hasattr(estimator, "classes_")
+    try:
+        if is_classifier(estimator):
+            return "other" if answers_several(estimator) else "classification"
+        if is_regressor(estimator):
+            return "regression"
+        if is_outlier_detector(estimator):
+            return "outlier"
+        if is_clusterer(estimator):
+            return "clustering"
+    except Exception:
+        # Estimators of other libraries or of old versions break the question itself.
+        return "classification" if has_classes else "regression"
+    return "classification" if has_classes else "regression"
 
 
 def require_estimator(found: Any) -> None:

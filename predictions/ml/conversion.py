@@ -19,9 +19,9 @@ from skl2onnx._supported_operators import get_model_alias
 from skl2onnx.common._registration import get_converter
 from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, Int64TensorType, StringTensorType
 from skl2onnx.common.exceptions import MissingConverter, MissingShapeCalculator
-from sklearn.base import is_classifier
+from sklearn.pipeline import Pipeline
 
-from predictions.ml.anatomy import parts_of, steps_of, takes_texts, unwrap
+from predictions.ml.anatomy import everything_in, parts_of, steps_of, takes_texts
 from predictions.ml.converters import register
 from predictions.ml.layouts import Layouts, feeds_for
 from predictions.ml.plan import Dtype, Plan
@@ -101,22 +101,23 @@ def attempts(estimator: Any, signature: Signature) -> Iterator[Callable[[], tupl
 
 
 def _candidates(estimator: Any, signature: Signature) -> list[Candidate]:
-    layouts = feeds_for(estimator, signature)
-    found = []
-    for layout in layouts:
-        if takes_texts(estimator):
-            found += [Candidate("float32", layout)]
-        elif not holds_trees(estimator):
-            found += [Candidate("float64", layout), Candidate("float32", layout)]
-        elif len(steps_of(estimator)) == 1 and not _compares_doubles(estimator):
-            found += [Candidate("float32", layout), Candidate("float64", layout)]
-        else:
-            found += [
-                Candidate("float64", layout),
-                Candidate("float64", layout, cast=True),
-                Candidate("float32", layout),
-            ]
-    return found
+    return [
+        Candidate(dtype, layout, cast)
+        for layout in feeds_for(estimator, signature)
+        for dtype, cast in _precisions(estimator)
+    ]
+
+
+def _precisions(estimator: Any) -> list[tuple[Dtype, bool]]:
+    """Number types, the exact one first: what each family computes in, and for trees behind other steps those steps in
+    float64 and then the cast to float32 that scikit-learn's trees begin with."""
+    if takes_texts(estimator):
+        return [("float32", False)]
+    if not holds_trees(estimator) or _compares_doubles(estimator):
+        return [("float64", False), ("float32", False)]
+    if len(steps_of(estimator)) == 1:
+        return [("float32", False), ("float64", False)]
+    return [("float64", True), ("float64", False), ("float32", False)]
 
 
 def _compares_doubles(estimator: Any) -> bool:
@@ -173,9 +174,10 @@ def _plan(feeds: Any, names: list[str], signature: Signature) -> Plan:
 
 def _options(prepared: Any) -> dict[int, dict[str, Any]] | None:
     options: dict[int, dict[str, Any]] = {}
-    last = unwrap(steps_of(prepared)[-1])
-    if is_classifier(prepared) and "zipmap" in _known_options(last):
-        options[id(last)] = {"zipmap": False}
+    for part in everything_in(prepared):
+        known = {} if isinstance(part, Pipeline) else _known_options(part)
+        if "zipmap" in known:
+            options[id(part)] = {"zipmap": False}
     for part in parts_of(prepared):
         if "locale" in _known_options(part):
             options[id(part)] = {"locale": LOCALE}

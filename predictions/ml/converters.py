@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto
 from skl2onnx import update_registered_converter
+from skl2onnx.common._registration import get_converter
 from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, Int64TensorType, StringTensorType
 from skl2onnx.operator_converters.common import concatenate_variables
 from skl2onnx.operator_converters.imputer_op import convert_sklearn_imputer
@@ -34,6 +35,8 @@ UNKNOWN_TEXT = "\x00 not a category"
 @cache
 def register() -> None:
     """Make skl2onnx use the converters of this module, in this process."""
+    # Pipelines inside other estimators give each classifier this option, which theirs does not list for LinearSVC.
+    get_converter("SklearnLinearSVC").get_allowed_options().setdefault("zipmap", [True, False, "columns"])
     update_registered_converter(
         SimpleImputer, "SklearnSimpleImputer", _imputer_shape, _imputer, overwrite=True
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -39,9 +40,11 @@ QUARTILE_RANGES = 2.0
 
 
 def column_facts(estimator: Any, width: int) -> Facts:
-    """One ``ColumnFacts`` per input column (``width`` of them)."""
+    """One ``ColumnFacts`` per input column (``width`` of them); what was learned before a step that breaks is kept."""
     facts = [ColumnFacts() for _ in range(width)]
-    _walk(unwrap(estimator), [Origin(place) for place in range(width)], facts)
+    # Estimators of other libraries may look like ours and lack an attribute; that must not stop a build.
+    with suppress(Exception):
+        _walk(unwrap(estimator), [Origin(place) for place in range(width)], facts)
     return facts
 
 

@@ -26,6 +26,7 @@ ODD_TEXTS = (
     "line\nbreak\ttab  double  space",
     "o'neil's don't",
 )
+TYPED = 0.5
 UNSEEN_TEXT = "a category never seen"
 
 
@@ -91,7 +92,11 @@ class _Maker:
             return self.text()
         low, high = span_of(field, facts)
         number = float(self.random.uniform(low, high))
-        return round(number) if field.kind == "integer" else number
+        if field.kind == "integer":
+            return round(number)
+        # As people type: trees divide halfway between such numbers, where rounding decides.
+        digits = int(self.random.integers(1, 5))
+        return float(f"{number:.{digits}g}") if self.random.random() < TYPED else number
 
     def text(self) -> str:
         if self.random.random() < 0.15:

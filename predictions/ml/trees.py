@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from onnx import AttributeProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from predictions.ml.anatomy import parts_of
+from predictions.ml.anatomy import everything_in
 
 DOUBLES_SINCE = 3
 """ai.onnx.ml 3 added the ``*_as_tensor`` attributes."""
@@ -18,17 +17,7 @@ DIRECTIONS = "nodes_missing_value_tracks_true"
 
 def holds_trees(estimator: Any) -> bool:
     """Does any part of the estimator divide by thresholds?"""
-    return any(_trees(part) or hasattr(part, "_bin_mapper") for part in _everything(estimator))
-
-
-def _everything(estimator: Any) -> Iterator[Any]:
-    for part in parts_of(estimator):
-        yield part
-        for name in ("estimators_", "estimator_", "calibrated_classifiers_", "estimator", "final_estimator_"):
-            inner = getattr(part, name, None)
-            for item in np.asarray(inner, dtype=object).reshape(-1) if inner is not None else ():
-                if hasattr(item, "__dict__") and not hasattr(item, "tree_"):
-                    yield from _everything(item)
+    return any(_trees(part) or hasattr(part, "_bin_mapper") for part in everything_in(estimator))
 
 
 def _trees(part: Any) -> list[Any]:
@@ -46,7 +35,7 @@ def restore_missing_directions(graph: ModelProto, estimator: Any) -> None:
     skl2onnx 1.20 writes 0 for every node of forests and single trees (``add_tree_to_attribute_pairs`` passes none), so a
     missing value would always go right. A node is matched with a forest by its features and node count.
     """
-    forests = [trees for part in _everything(estimator) if (trees := _trees(part))]
+    forests = [trees for part in everything_in(estimator) if (trees := _trees(part))]
     alone = [[tree] for trees in forests for tree in trees if len(trees) > 1]
     waiting = forests + alone
     for node in graph.graph.node:
@@ -100,7 +89,7 @@ def sharpen_histogram_trees(graph: ModelProto, estimator: Any) -> None:
 
     scikit-learn compares doubles there, but skl2onnx 1.20 writes float32 attributes even for double inputs.
     """
-    boosted = [part for part in _everything(estimator) if hasattr(part, "_predictors")]
+    boosted = [part for part in everything_in(estimator) if hasattr(part, "_predictors")]
     doubles = {
         item.name for item in graph.graph.input if item.type.tensor_type.elem_type == TensorProto.DOUBLE
     }
