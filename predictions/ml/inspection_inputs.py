@@ -23,7 +23,7 @@ UNUSED = "Has no effect on the answer."
 SOURCES: dict[Source, str] = {
     "seen": "the smallest and largest value of the training data",
     "spread": "a scaler's middle and spread (mean and 3 deviations, or median and 2 interquartile ranges)",
-    "splits": "where its trees divide, widened by as much on each side (an estimate)",
+    "splits": "where its trees divide, widened by twice as much on each side (an estimate)",
 }
 
 

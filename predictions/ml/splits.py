@@ -9,12 +9,13 @@ import numpy as np
 
 from predictions.ml.columns import ColumnFacts, Flow, Origin
 
-ENOUGH_SPLITS = 10
-"""Fewer distinct split points say little about the training range, so none is given."""
-
-MARGIN = 1.0
-"""Trees divide inside the training range, mostly in its middle (of the 30 breast cancer measurements the splits of 20
-trees span a quarter to a half of the data's range), so the usual range reaches one span further on each side."""
+ENOUGH_SPLITS = 30
+MARGIN = 2.0
+"""Trees divide inside the training range, so a usual range from splits is their span and twice as much on either side.
+Measured on five data sets and three forests each (91 columns with 30 distinct splits or more): 99.6 % of the training
+values of every column lie inside; with 10 splits and a margin of 1 it was 79 % of the worst. A wrong warning is worse
+than none, so columns with fewer splits get no range.
+"""
 
 
 def learn_splits(estimator: Any, flow: Flow, facts: list[ColumnFacts]) -> None:
