@@ -14,6 +14,7 @@ from predictions.ml.inspection_outputs import draft_outputs, number_outputs
 from predictions.ml.inspection_trials import (
     answers,
     nullable_places,
+    require_sound_probabilities,
     settle_example,
     with_probabilities,
     without_probabilities,
@@ -78,6 +79,7 @@ def inspect_closely(estimator: Any, table: Table | None = None) -> Inspection:
     signature, example, more = settle_example(estimator, without_probabilities(signature), drafts)
     if promised and answers(estimator, with_probabilities(signature), [example]):
         signature = with_probabilities(signature)
+        require_sound_probabilities(estimator, signature, example)
     signature = _with_targets(estimator, signature, example)
     optional = set() if takes_texts(estimator) else nullable_places(estimator, signature, example)
     signature = _finished(signature, example, optional)

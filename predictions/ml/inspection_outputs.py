@@ -22,6 +22,12 @@ def draft_outputs(
         classes = class_names(estimator.classes_)
         shares = hasattr(estimator, "predict_proba")
         return (Output(name=target or "label", kind="class", classes=classes, probabilities=shares),)
+    if task == "other" and not isinstance(estimator.classes_, list):
+        yes_no = class_names([0, 1])
+        return tuple(
+            Output(name=f"label_{value}", kind="class", classes=yes_no)
+            for value in np.asarray(estimator.classes_).tolist()
+        )
     if task == "other":
         return tuple(
             Output(name=f"output_{place + 1}", kind="class", classes=class_names(classes))

@@ -13,6 +13,7 @@ from predictions.signature.fields import Signature
 from predictions.values import Value
 
 MOST_EXAMPLES = 20
+SLACK = 1e-3
 
 
 def answers(estimator: Any, signature: Signature, rows: Sequence[Sequence[Value]]) -> bool:
@@ -81,6 +82,20 @@ def _cannot_answer(error: Exception | None) -> BadModelFile:
     else:
         advice = "bring a sample CSV with rows as the estimator takes them, or a whole Pipeline"
     return BadModelFile(f"The estimator was read but answers no example row: {advice}.", code="cannot_answer")
+
+
+def require_sound_probabilities(estimator: Any, signature: Signature, example: Sequence[Value]) -> None:
+    """Raises BadModelFile ``bad_probabilities`` when they do not lie in [0, 1] and add up to 1.
+
+    Trees of scikit-learn before 1.3 keep counts where later versions keep shares, and then answer 63.7 without an error.
+    """
+    shares = EstimatorRuntime(estimator, signature).predict([example])[0].probabilities
+    if shares is not None and (abs(sum(shares) - 1) > SLACK or min(shares) < -SLACK):
+        raise BadModelFile(
+            "Its probabilities do not add up to 1, as when a file comes from another version of scikit-learn: fit and "
+            "save it again with this site's version.",
+            code="bad_probabilities",
+        )
 
 
 def nullable_places(estimator: Any, signature: Signature, example: Sequence[Value]) -> set[int]:
