@@ -127,11 +127,14 @@ def _decoded(data: bytes) -> str:
 
 
 def _delimiter(text: str) -> str:
-    head = [line for line in islice(io.StringIO(text), 20) if line.strip()]
     best, most = ",", 0
     for candidate in (",", ";", "\t", "|"):
-        widths = {len(row) for row in csv.reader(head, delimiter=candidate)}
-        steady = min(widths) - 1
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=candidate)
+        try:
+            widths = {len(row) for row in islice(reader, 20) if row}
+        except csv.Error:
+            continue
+        steady = min(widths, default=1) - 1
         if steady > most:
             best, most = candidate, steady
     return best
