@@ -47,7 +47,7 @@ def line_onnx() -> bytes:
     """y = 2x as a graph in float64."""
     table = np.array([[1.0], [2.0], [3.0], [4.0]])
     estimator = LinearRegression().fit(table, table[:, 0] * 2)
-    return to_onnx(estimator, table[:1]).SerializeToString()  # type: ignore[no-any-return]
+    return to_onnx(estimator, table[:1]).SerializeToString()
 
 
 def line_plan() -> Plan:
@@ -84,7 +84,7 @@ def sign_onnx() -> bytes:
     """The sign classifier as a graph in float64."""
     estimator = sign_estimator()
     options = {id(estimator): {"zipmap": False}}
-    return to_onnx(estimator, np.zeros((1, 2)), options=options).SerializeToString()  # type: ignore[no-any-return]
+    return to_onnx(estimator, np.zeros((1, 2)), options=options).SerializeToString()
 
 
 def sign_plan() -> Plan:

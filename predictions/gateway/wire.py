@@ -65,7 +65,7 @@ class Wire:
         client = redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2, health_check_interval=15)
         while True:
             try:
-                with client.pubsub() as channel:
+                with client.pubsub() as channel:  # type: ignore[no-untyped-call]
                     channel.subscribe(self.channel)
                     self._follow(channel)
             except (redis.RedisError, OSError):

@@ -13,10 +13,9 @@ from predictions.values import Actor
 
 def confirm(*, predictions: Iterable[Prediction], actor: Actor) -> list[Review]:
     """Say of each that the answer stands. Raises NotAllowed for people outside the staff."""
-    _require_reviewer(actor)
+    reviewer = _reviewer(actor)
     rows = [
-        Review(prediction=row, verdict=Review.Verdict.CONFIRMED, reviewer_id=actor.user_id)
-        for row in predictions
+        Review(prediction=row, verdict=Review.Verdict.CONFIRMED, reviewer_id=reviewer) for row in predictions
     ]
     return Review.objects.bulk_create(rows)
 
@@ -29,14 +28,14 @@ def overrule(
 
     Raises NotAllowed, DeskError code ``reason_missing``.
     """
-    _require_reviewer(actor)
+    reviewer = _reviewer(actor)
     if not reason.strip():
         raise DeskError("Write why the answer is overruled.", code="reason_missing", field="reason")
     rows = [
         Review(
             prediction=row,
             verdict=Review.Verdict.OVERRULED,
-            reviewer_id=actor.user_id,
+            reviewer_id=reviewer,
             reason=reason.strip(),
             outcome=outcome.strip()[:200],
         )
@@ -45,6 +44,7 @@ def overrule(
     return Review.objects.bulk_create(rows)
 
 
-def _require_reviewer(actor: Actor) -> None:
+def _reviewer(actor: Actor) -> int:
     if actor.user_id is None or not (actor.is_staff or actor.is_superuser):
         raise NotAllowed("Only reviewers can judge an answer.")
+    return actor.user_id

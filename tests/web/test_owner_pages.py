@@ -78,14 +78,19 @@ def test_the_name_of_somebody_elses_ml_model_is_refused(client, owner):
 def test_a_file_over_the_limit_is_refused_before_it_is_read(client, owner, settings):
     settings.MAX_UPLOAD_BYTES = 10
     answer = client.post(
-        reverse("upload"), data=b"x", content_type="multipart/form-data; boundary=b", CONTENT_LENGTH="2000000000"
+        reverse("upload"),
+        data=b"x",
+        content_type="multipart/form-data; boundary=b",
+        CONTENT_LENGTH="2000000000",
     )
     assert answer.status_code == 413
     assert b"too large" in answer.content
 
 
 def test_the_same_limit_speaks_json_to_programs(client, settings):
-    answer = client.post("/api/v1/models", data=b"x", content_type="application/json", CONTENT_LENGTH="2000000000")
+    answer = client.post(
+        "/api/v1/models", data=b"x", content_type="application/json", CONTENT_LENGTH="2000000000"
+    )
     assert answer.status_code == 413
     assert answer["Content-Type"] == "application/problem+json"
     assert answer.json()["code"] == "too_large"
@@ -110,7 +115,11 @@ def test_a_waiting_job_can_be_cancelled(client, owner):
 
 def test_a_failed_job_says_what_and_what_to_do(client, owner):
     Job.objects.create(
-        kind="build", name="<b>Bad</b>", status="failed", error_code="no_predict", error_message="It has no predict.",
+        kind="build",
+        name="<b>Bad</b>",
+        status="failed",
+        error_code="no_predict",
+        error_message="It has no predict.",
         created_by=owner,
     )
     page = client.get(reverse("job", args=[Job.objects.get().pk])).content.decode()
@@ -121,7 +130,9 @@ def test_a_failed_job_says_what_and_what_to_do(client, owner):
 
 def test_the_running_part_of_a_job_comes_alone_for_htmx(client, owner):
     upload(client)
-    page = client.get(reverse("job", args=[Job.objects.get().pk]), headers={"HX-Request": "true"}).content.decode()
+    page = client.get(
+        reverse("job", args=[Job.objects.get().pk]), headers={"HX-Request": "true"}
+    ).content.decode()
     assert "<html" not in page
     assert 'hx-trigger="every 1s"' in page
 
@@ -150,7 +161,9 @@ def test_owner_pages_do_not_exist_for_others(client, name):
 def test_describing_an_ml_model_keeps_its_address(client, owner):
     version = factories.version(owner=owner)
     slug = version.ml_model.slug
-    client.post(reverse("versions", args=[slug]), {"name": "New", "description": "Words", "visibility": "members"})
+    client.post(
+        reverse("versions", args=[slug]), {"name": "New", "description": "Words", "visibility": "members"}
+    )
     row = MLModel.objects.get(slug=slug)
     assert (row.name, row.description, row.visibility) == ("New", "Words", "members")
 
@@ -167,13 +180,24 @@ def fields_form(version, **changes):
 def test_editing_fields_makes_a_new_revision_and_leaves_old_rows_alone(client, owner):
     version = factories.sign_version(owner=owner)
     old = version.current_revision
+    assert old is not None
     row = Prediction.objects.create(
-        ml_model=version.ml_model, version=version, revision=old, inputs=[1, 2], outputs={"label": "above"},
-        outcome="above", face="form", created_at=old.created_at, duration_ms=1,
+        ml_model=version.ml_model,
+        version=version,
+        revision=old,
+        inputs=[1, 2],
+        outputs={"label": "above"},
+        outcome="above",
+        face="form",
+        created_at=old.created_at,
+        duration_ms=1,
     )
     answer = client.post(
         reverse("signature", args=[version.ml_model.slug, version.number]),
-        fields_form(version, **{"in-0-label": "Length", "in-0-unit": "cm", "in-1-maximum": "7.5", "out-0-class-1": "up"}),
+        fields_form(
+            version,
+            **{"in-0-label": "Length", "in-0-unit": "cm", "in-1-maximum": "7.5", "out-0-class-1": "up"},
+        ),
     )
     assert answer.status_code == 302
     signature = current(version)

@@ -191,7 +191,7 @@ def _choices(field: Field, text: str) -> list[dict[str, Scalar]]:
 def _as(kind: type, text: str) -> Scalar:
     with contextlib.suppress(ValueError):
         if kind in (int, float):
-            return kind(text)  # type: ignore[no-any-return]
+            return kind(text)
     return text
 
 
