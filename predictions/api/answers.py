@@ -8,6 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpResponse
+from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -61,12 +62,14 @@ def member(data: Any, name: str) -> Any:
     """The only member of the body. Raises InvalidRequest."""
     if not isinstance(data, dict) or name not in data:
         raise InvalidRequest(
-            f'Send a JSON object with "{name}" in it, as in {{"{name}": [...]}}.', field=name
+            _('Send a JSON object with "%(name)s" in it, as in {"%(name)s": [...]}.') % {"name": name},
+            field=name,
         )
     for other in data:
         if other != name:
             raise InvalidRequest(
-                f'The body holds "{other[:60]}", which means nothing here; send only "{name}".',
+                _('The body holds "%(other)s", which means nothing here; send only "%(name)s".')
+                % {"other": other[:60], "name": name},
                 code="unknown_name",
                 field=other[:60],
             )

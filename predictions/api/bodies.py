@@ -9,6 +9,8 @@ from typing import IO, Any, NoReturn
 import msgspec
 from django.conf import settings
 from django.http import UnreadablePostError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import BaseParser, DataAndFiles, MultiPartParser
 from rest_framework.request import Request
@@ -17,7 +19,7 @@ from predictions.errors import InvalidRequest, TooLarge
 
 _decoder = msgspec.json.Decoder()
 
-INCOMPLETE = "The request broke off before its body was complete; send it again."
+INCOMPLETE = gettext_lazy("The request broke off before its body was complete; send it again.")
 
 
 def check_size(request: Request, limit: int) -> None:
@@ -28,10 +30,10 @@ def check_size(request: Request, limit: int) -> None:
     text = request.META.get("CONTENT_LENGTH") or ""
     if not text:
         if "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower():
-            raise InvalidRequest("Send the body with a Content-Length.", code="length_required")
+            raise InvalidRequest(_("Send the body with a Content-Length."), code="length_required")
         return
-    if not text.isdigit() or int(text) > limit:
-        raise TooLarge(f"Send at most {limit:,} bytes in one request.")
+    if not (text.isascii() and text.isdigit()) or int(text) > limit:
+        raise TooLarge(_("Send at most %(limit)s bytes in one request.") % {"limit": f"{limit:,}"})
 
 
 def decode(body: bytes) -> Any:
@@ -77,17 +79,18 @@ def _decode_carefully(body: bytes) -> Any:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InvalidRequest(
-            f"The body is not UTF-8 text at byte {error.start}.", code="invalid_json"
+            _("The body is not UTF-8 text at byte %(place)s.") % {"place": error.start}, code="invalid_json"
         ) from None
     try:
         data = json.loads(text, object_pairs_hook=_without_duplicates)
     except RecursionError:
         _too_deep()
     except json.JSONDecodeError as error:
-        message = f"The body is not valid JSON: line {error.lineno}, column {error.colno}."
+        place = {"line": error.lineno, "column": error.colno}
+        message = _("The body is not valid JSON: line %(line)s, column %(column)s.") % place
         raise InvalidRequest(message, code="invalid_json") from None
     except ValueError:
-        raise InvalidRequest("A number in the body has too many digits.", code="invalid_json") from None
+        raise InvalidRequest(_("A number in the body has too many digits."), code="invalid_json") from None
     _count_names(data)
     _check_texts(data)
     return data
@@ -99,7 +102,9 @@ def _without_duplicates(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
         seen: set[str] = set()
         name = next(name for name, _value in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
         raise InvalidRequest(
-            f"The name {name[:100]!r} is there twice; send it once.", code="duplicate_name", field=name[:100]
+            _("The name “%(name)s” is there twice; send it once.") % {"name": name[:100]},
+            code="duplicate_name",
+            field=name[:100],
         )
     return found
 
@@ -109,12 +114,13 @@ def _check_texts(data: Any) -> None:
     try:
         json.dumps(data, ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        raise InvalidRequest("A text in the body holds half a character.", code="invalid_json") from None
+        raise InvalidRequest(_("A text in the body holds half a character."), code="invalid_json") from None
 
 
 def _too_deep() -> NoReturn:
     raise InvalidRequest(
-        f"The body is nested deeper than {settings.MAX_JSON_DEPTH} levels.", code="too_deep"
+        _("The body is nested deeper than %(depth)s levels.") % {"depth": settings.MAX_JSON_DEPTH},
+        code="too_deep",
     ) from None
 
 
@@ -133,10 +139,10 @@ class JsonParser(BaseParser):
         try:
             body = stream.read()
         except UnreadablePostError:
-            raise InvalidRequest(INCOMPLETE, code="incomplete_body") from None
+            raise InvalidRequest(str(INCOMPLETE), code="incomplete_body") from None
         length = int((parser_context or {})["request"].META.get("CONTENT_LENGTH") or len(body))
         if len(body) < length:
-            raise InvalidRequest(INCOMPLETE, code="incomplete_body")
+            raise InvalidRequest(str(INCOMPLETE), code="incomplete_body")
         return decode(body)
 
 
@@ -168,13 +174,13 @@ class UploadParser(MultiPartParser):
         try:
             found = super().parse(counted, media_type, parser_context)
         except UnreadablePostError:
-            raise InvalidRequest(INCOMPLETE, code="incomplete_body") from None
+            raise InvalidRequest(str(INCOMPLETE), code="incomplete_body") from None
         length = int((parser_context or {})["request"].META.get("CONTENT_LENGTH") or 0)
         if counted.count < length:
-            for _name, files in found.files.lists():
-                for file in files:
+            for name in found.files:
+                for file in found.files.getlist(name):
                     file.close()
-            raise InvalidRequest(INCOMPLETE, code="incomplete_body")
+            raise InvalidRequest(str(INCOMPLETE), code="incomplete_body")
         return found
 
 

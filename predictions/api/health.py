@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db import Error as DatabaseError
 from django.http import HttpResponse
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema, inline_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -141,7 +142,7 @@ class Ready(DeskView):
             }
             return Response(body)
         down = [part for part, state in found.parts.items() if state == DOWN]
-        detail = f"The {' and '.join(down)} cannot be reached; it is being waited for."
+        detail = _("This part of the site does not answer: %(parts)s.") % {"parts": ", ".join(down)}
         return Problem(
             503, "not_ready", detail, headers={"Retry-After": "5"}, extra={"parts": found.parts}
         ).response()

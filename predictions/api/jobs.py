@@ -52,7 +52,7 @@ class OneJob(DeskView):
     )
     def get(self, request: Request, job_id: str) -> Response:
         """Ask again while the status is queued or running."""
-        job = jobs.get(self.actor, id_of(job_id, "job"))
+        job = jobs.get(self.actor, id_of(job_id))
         return Response(JobDetailOut(job, context={"request": request}).data)
 
 
@@ -70,7 +70,7 @@ class CancelJob(DeskView):
     )
     def post(self, request: Request, job_id: str) -> Response:
         """A run that is over stays as it is."""
-        job = jobs.get(self.actor, id_of(job_id, "job"))
+        job = jobs.get(self.actor, id_of(job_id))
         job_services.request_cancel(job, self.actor)
         job = jobs.get(self.actor, job.pk)
         return Response(JobDetailOut(job, context={"request": request}).data)

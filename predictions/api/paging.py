@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db.models import Model, QuerySet
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -100,5 +101,5 @@ def _place(text: str, read: Callable[[str], Any]) -> Any:
         return read(text)
     except ValueError:
         raise InvalidRequest(
-            "Take the cursor from the address in next, unchanged.", code="invalid_cursor", field="cursor"
+            _("Take the cursor from the address in next, unchanged."), code="invalid_cursor", field="cursor"
         ) from None

@@ -59,7 +59,7 @@ class OnePrediction(DeskView):
     )
     def get(self, request: Request, prediction_id: str) -> Response:
         """Of one's own; for staff, of anybody."""
-        row = predictions.get(self.actor, id_of(prediction_id, "prediction"))
+        row = predictions.get(self.actor, id_of(prediction_id))
         return Response(PredictionDetailOut(row, context={"request": request}).data)
 
 

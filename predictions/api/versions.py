@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -66,5 +67,5 @@ class VersionLive(DeskView):
 def _managed(actor: Actor, slug: str) -> MLModel:
     ml_model = ml_models.get(actor, slug)
     if not ml_models.may_manage(actor, ml_model):
-        raise NotAllowed("Only the owner of this ML model can see and change its versions.")
+        raise NotAllowed(_("Only the owner of this ML model can see and change its versions."))
     return ml_model

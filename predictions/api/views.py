@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.http import Http404
+from django.utils.translation import gettext as _
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.serializers import Serializer
@@ -40,6 +41,12 @@ class DeskView(APIView):
         """The permission of this method; closed when none is stated."""
         method = "GET" if self.request.method == "HEAD" else self.request.method or ""
         return [self.opened_to.get(method, Denied)()]
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """Keep case data out of every cache on the way."""
+        final = super().finalize_response(request, response, *args, **kwargs)
+        final.headers.setdefault("Cache-Control", "no-store")
+        return final
 
     @property
     def actor(self) -> Actor:
@@ -77,18 +84,19 @@ def checked_query(kind: type[Serializer[Any]], request: Request) -> dict[str, An
     for name, values in request.query_params.lists():
         if name not in known:
             raise InvalidRequest(
-                f"There is no parameter {name[:60]!r} here; use {', '.join(sorted(known))}.",
+                _("There is no parameter “%(name)s” here; use %(known)s.")
+                % {"name": name[:60], "known": ", ".join(sorted(known))},
                 code="unknown_parameter",
                 field=name[:60],
             )
         if len(values) > 1:
-            raise InvalidRequest(f"Send {name} once.", code="duplicate_name", field=name)
+            raise InvalidRequest(_("Send %(name)s once.") % {"name": name}, code="duplicate_name", field=name)
     return checked(kind, request.query_params.dict())
 
 
-def id_of(text: str, noun: str) -> UUID:
+def id_of(text: str) -> UUID:
     """A row id out of an address. Raises NotFound: what is no id names nothing."""
     try:
         return UUID(text)
     except ValueError:
-        raise NotFound(f"There is no {noun} with that id.") from None
+        raise NotFound(_("There is nothing with that id that you may see.")) from None

@@ -188,3 +188,10 @@ def _raising(error: Exception) -> Any:
         raise error
 
     return answer
+
+
+def test_no_cache_keeps_a_case(people: People, shelf: Shelf) -> None:
+    answer = people.key.post("models/sum/predict", {"inputs": ROW})
+    row = people.key.get(f"predictions/{answer.json()['predictions'][0]['id']}")
+    fault = people.key.post("models/sum/predict", {"inputs": {}})
+    assert {response["Cache-Control"] for response in (answer, row, fault)} == {"no-store"}

@@ -218,3 +218,10 @@ def test_a_session_upload_needs_the_csrf_header(people: People) -> None:
 def test_a_name_of_nothing_but_blanks_is_refused(people: People) -> None:
     problem(people.staff.upload("models", _form(name="   ")), 400, "invalid_request")
     assert not MLModel.objects.exists()
+
+
+def test_head_is_get_without_a_body(people: People, shelf: Shelf) -> None:
+    for path in ("/api/v1/models", "/api/v1/models/sum", "/health/live"):
+        response = people.anonymous.client.head(path)
+        assert response.status_code == 200
+        assert response.content == b""
