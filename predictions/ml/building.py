@@ -214,9 +214,10 @@ def _build_graph(source: Path, table: Table | None, out: Path, say: Say) -> dict
     say("open", "Read the ONNX file.")
     say("inspect", f"ONNX graph, {len(signature.inputs)} inputs, {len(signature.outputs)} outputs.")
     clock.mark("inspect")
+    example = [field.example for field in signature.inputs]
     try:
         runtime = OnnxRuntime(data, plan, signature)
-        answer = runtime.predict([tuple(field.example for field in signature.inputs)])[0]
+        answer = None if None in example else runtime.predict([example])[0]
     except ModelFailed as error:
         raise BadModelFile(
             "The ONNX graph was read but does not answer an example row: check it with ONNX Runtime.",
@@ -235,7 +236,7 @@ def _build_graph(source: Path, table: Table | None, out: Path, say: Say) -> dict
             "parity": None,
             "reason": "Served by ONNX Runtime as it was brought.",
             "timings": clock.seconds,
-            "example_answer": answer_document(answer, signature),
+            "example_answer": answer_document(answer, signature) if answer else None,
             "inspection": [],
             **facts,
         },

@@ -68,10 +68,12 @@ def _restore(node: NodeProto, forests: list[list[Any]]) -> list[Any] | None:
     for trees in forests:
         if len(trees) != len(set(tree_of.tolist())) or sum(tree.node_count for tree in trees) != len(node_of):
             continue
-        known = np.array([trees[tree].feature[at] for tree, at in zip(tree_of, node_of, strict=True)])
+        start = np.cumsum([0, *(tree.node_count for tree in trees)])
+        places = start[tree_of] + node_of
+        known = np.concatenate([tree.feature for tree in trees])[places]
         if not np.array_equal(known[branches], features[branches]):
             continue
-        left = [int(trees[tree].missing_go_to_left[at]) for tree, at in zip(tree_of, node_of, strict=True)]
+        left = np.concatenate([np.asarray(tree.missing_go_to_left) for tree in trees])[places].astype(int)
         _write(attributes.get(DIRECTIONS), node, np.where(branches, left, 0).tolist())
         return trees
     return None
