@@ -55,7 +55,7 @@ def serve() -> None:
 
 def _prepare() -> None:
     (local.VAR_DIR / "beat").mkdir(parents=True, exist_ok=True)
-    commands = [["migrate", "--verbosity", "0"]]
+    commands = [["migrate", "--verbosity", "0"], ["make_roles", "--verbosity", "0"]]
     static = local.VAR_DIR / "static.stamp"
     wanted = _static_fingerprint()
     if not static.exists() or static.read_text() != wanted:

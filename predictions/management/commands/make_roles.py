@@ -18,4 +18,5 @@ class Command(BaseCommand):
         """Make what is missing and say so."""
         for name, added in roles.make().items():
             said = f"{added} permissions added" if added else "complete"
-            self.stdout.write(f"{name}: {said}.")
+            if options["verbosity"]:
+                self.stdout.write(f"{name}: {said}.")
