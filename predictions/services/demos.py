@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-import joblib
 from django.conf import settings
 
 from predictions import repository
@@ -65,7 +64,7 @@ def _source(job: Job, recipe: DemoRecipe, trained: TrainedDemo) -> Source:
         # An earlier attempt came this far.
         sources.forget(job.source)
     file = io.BytesIO()
-    joblib.dump(trained.estimator, file, compress=3)
+    trained.save(file)
     sample = trained.sample.to_csv(index=False).encode()
     stored, stored_sample = _stored(file.getvalue(), "sources"), _stored(sample, "samples")
     source = Source.objects.create(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
+import joblib
 import pandas as pd
 
 
@@ -33,6 +34,10 @@ class TrainedDemo:
     sample: pd.DataFrame
     metrics: tuple[Metric, ...]
     equation: str = ""
+
+    def save(self, file: BinaryIO) -> None:
+        """Write the estimator as its owner would bring it: a compressed joblib file."""
+        joblib.dump(self.estimator, file, compress=3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
