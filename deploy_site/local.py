@@ -30,7 +30,9 @@ def site_environment(var_dir: Path = VAR_DIR) -> Iterator[None]:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "deploy_site.settings")
     os.environ.setdefault("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
     os.environ.setdefault("HTTPS", "0")
-    os.environ.setdefault("COOKIE_PREFIX", f"modeldesk_{os.environ.get('PORT') or '8000'}")
+    if not os.environ.get("PORT"):
+        os.environ["PORT"] = last_port(var_dir)
+    os.environ.setdefault("COOKIE_PREFIX", f"modeldesk_{os.environ['PORT']}")
     if not (given.get("SECRET_KEY") or given.get("SECRET_KEY_FILE")):
         os.environ["SECRET_KEY_FILE"] = str(secret_key_file(var_dir))
     if not (with_postgres or with_redis):
@@ -42,6 +44,19 @@ def site_environment(var_dir: Path = VAR_DIR) -> Iterator[None]:
         if servers.redis_url:
             os.environ["REDIS_URL"] = servers.redis_url
         yield
+
+
+def last_port(var_dir: Path) -> str:
+    """The port this checkout's site was last started on, so that commands name addresses that answer."""
+    file = var_dir / "port"
+    return file.read_text().strip() if file.exists() else "8000"
+
+
+def note_port(port: int, var_dir: Path) -> None:
+    """Say to this process, its children and later commands which port the site is on."""
+    os.environ["PORT"] = str(port)
+    var_dir.mkdir(parents=True, exist_ok=True)
+    (var_dir / "port").write_text(f"{port}\n")
 
 
 def secret_key_file(var_dir: Path) -> Path:

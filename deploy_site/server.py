@@ -46,6 +46,7 @@ def serve() -> None:
         signal.signal(number, _interrupt)
     with _only_one(local.VAR_DIR):
         _check_port_is_free(host, port)
+        local.note_port(port, local.VAR_DIR)
         _say("Starting PostgreSQL and Redis ...")
         with local.site_environment():
             _prepare()
