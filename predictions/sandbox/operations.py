@@ -31,7 +31,8 @@ def build(orders: Orders, payload: dict[str, Any]) -> dict[str, Any]:
     if file_format is None:
         report = _scan(orders)
         file_format = report["format"]
-        said("scan", f"A {file_format} file; nothing in it asks for more than a model needs.")
+        kind = "An ONNX" if file_format == "onnx" else f"A {file_format}"
+        said("scan", f"{kind} file; nothing in it asks for more than a model needs.")
     sample = orders.scratch / "in" / "sample"
     out = orders.scratch / "out"
     os.environ["HOME"] = str(orders.scratch / "tmp")
