@@ -17,6 +17,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from deploy_site.supervisor import Supervisor
+from tests.support.sites import Site, running_site
+
+MAX_UPLOAD_BYTES = 12_000_000
 
 LAYOUTS = [
     pytest.param((1280, True), id="wide"),
@@ -74,3 +77,18 @@ def loan_files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     joblib.dump(estimator, folder / "loan.joblib")
     table.to_csv(folder / "loan.csv", index=False)
     return folder / "loan.joblib", folder / "loan.csv"
+
+
+@pytest.fixture(scope="session")
+def own_site(run_folder: Path) -> Iterator[Site]:
+    """A site of its own with small limits, for tests that stop parts of it and bring files nobody should."""
+    limits = {
+        "MAX_UPLOAD_BYTES": str(MAX_UPLOAD_BYTES),
+        "SANDBOX_CPU_SECONDS": "10",
+        "SANDBOX_WALL_SECONDS": "60",
+        "SANDBOX_MEMORY_BYTES": str(2 << 30),
+        "PREDICT_DEADLINE_SECONDS": "3",
+        "JOB_STALE_SECONDS": "6",
+    }
+    with running_site(run_folder / "site", **limits) as site:
+        yield site
