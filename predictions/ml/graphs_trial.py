@@ -25,6 +25,7 @@ FREE_LENGTHS = (1, 8, 32, 128, 224)
 MOST_EXAMPLE_ELEMENTS = 1024
 PROBES = 24
 _NO_KERNEL = re.compile(r"Could not find an implementation for ([\w.]+?)\(\d+\)")
+_NO_MEMORY = re.compile(r"Failed to allocate memory|bad_alloc")
 Row = tuple[Value, ...]
 
 
@@ -79,7 +80,7 @@ def try_graph(session: onnxruntime.InferenceSession, inputs: Inputs, typical: Se
             _filled(field, length, filler) if field.kind == "tensor" else value
             for field, value in zip(inputs.fields, typical, strict=True)
         )
-        found = run(session, inputs, [row])
+        found = run(session, inputs, [row], must_fit=length == FREE_LENGTHS[0])
         if found is not None:
             break
     else:
@@ -98,14 +99,21 @@ def try_graph(session: onnxruntime.InferenceSession, inputs: Inputs, typical: Se
     return Trial(row, found, _joined([found, *(part for part in parts if part is not None)]), batched)
 
 
-def run(session: onnxruntime.InferenceSession, inputs: Inputs, rows: Sequence[Row]) -> dict[str, Any] | None:
-    """What the graph gives for these rows, without outputs nobody can show; None when it fails."""
+def run(
+    session: onnxruntime.InferenceSession, inputs: Inputs, rows: Sequence[Row], *, must_fit: bool = False
+) -> dict[str, Any] | None:
+    """What the graph gives for these rows, without outputs nobody can show; None when it fails.
+
+    Raises MemoryError with ``must_fit`` when it fails for want of memory.
+    """
     width = len(inputs.fields)
     names = [output.name for output in session.get_outputs()]
     try:
         feeds = {feed.name: builder_of(feed, width)(rows) for feed in inputs.feeds}
         values = session.run(names, feeds)
-    except Exception:
+    except Exception as error:
+        if must_fit and (isinstance(error, MemoryError) or _NO_MEMORY.search(str(error))):
+            raise MemoryError from error
         return None
     return {name: value for name, value in zip(names, values, strict=True) if _can_be_shown(value)}
 
