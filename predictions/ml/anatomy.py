@@ -140,7 +140,7 @@ def require_estimator(found: Any) -> None:
         if hasattr(found, "predict"):
             return
         raise BadModelFile(
-            f"This is a {type(found).__name__}, which has no predict: save the estimator that gives the answers, "
+            f"The file holds {type(found).__name__}, which has no predict: save the estimator that gives the answers, "
             "or a Pipeline that ends in one.",
             code="no_predict",
         )

@@ -176,8 +176,8 @@ def _options(prepared: Any) -> dict[int, dict[str, Any]] | None:
     options: dict[int, dict[str, Any]] = {}
     for part in everything_in(prepared):
         known = {} if isinstance(part, Pipeline) else _known_options(part)
-        if "zipmap" in known:
-            options[id(part)] = {"zipmap": False}
+        # An empty entry keeps skl2onnx from giving steps that pass for classifiers (RFE) an option they do not know.
+        options[id(part)] = {"zipmap": False} if "zipmap" in known else {}
     for part in parts_of(prepared):
         if "locale" in _known_options(part):
             options[id(part)] = {"locale": LOCALE}

@@ -2,12 +2,12 @@
 
 SimpleImputer on numbers: theirs works in float32 only and ignores missing indicators. OneHotEncoder: theirs refuses
 unseen values next to infrequent ones and reads doubles as int64. FunctionTransformer: theirs knows no function at all.
-PowerTransformer: theirs gives NaN for values far outside the training range.
+PowerTransformer: theirs gives NaN for values far outside the training range. KBinsDiscretizer: theirs puts a value that
+equals an edge into the bin below.
 """
 
 from __future__ import annotations
 
-import warnings
 from functools import cache
 from typing import Any
 
@@ -15,21 +15,14 @@ import numpy as np
 from onnx import TensorProto
 from skl2onnx import update_registered_converter
 from skl2onnx.common._registration import get_converter
-from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, Int64TensorType, StringTensorType
-from skl2onnx.operator_converters.common import concatenate_variables
+from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
 from skl2onnx.operator_converters.imputer_op import convert_sklearn_imputer
 from sklearn.impute import SimpleImputer
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, PowerTransformer
+from sklearn.preprocessing import FunctionTransformer, KBinsDiscretizer, OneHotEncoder, PowerTransformer
 
+from predictions.ml.converter_one_hot import one_hot, one_hot_shape
 from predictions.ml.functions import FUNCTIONS, append_function
-
-PROTO = {
-    FloatTensorType: TensorProto.FLOAT,
-    DoubleTensorType: TensorProto.DOUBLE,
-    Int64TensorType: TensorProto.INT64,
-    StringTensorType: TensorProto.STRING,
-}
-UNKNOWN_TEXT = "\x00 not a category"
+from predictions.ml.graph_writer import PROTO, Writer, width_of
 
 
 @cache
@@ -40,42 +33,16 @@ def register() -> None:
     update_registered_converter(
         SimpleImputer, "SklearnSimpleImputer", _imputer_shape, _imputer, overwrite=True
     )
-    update_registered_converter(
-        OneHotEncoder, "SklearnOneHotEncoder", _one_hot_shape, _one_hot, overwrite=True
-    )
+    update_registered_converter(OneHotEncoder, "SklearnOneHotEncoder", one_hot_shape, one_hot, overwrite=True)
     update_registered_converter(
         FunctionTransformer, "SklearnFunctionTransformer", _function_shape, _function, overwrite=True
     )
     update_registered_converter(
+        KBinsDiscretizer, "SklearnKBinsDiscretizer", _bins_shape, _bins, overwrite=True
+    )
+    update_registered_converter(
         PowerTransformer, "SklearnPowerTransformer", _function_shape, _power, overwrite=True
     )
-
-
-class _Writer:
-    """Adds nodes under fresh names."""
-
-    def __init__(self, scope: Any, container: Any) -> None:
-        self._scope = scope
-        self._container = container
-
-    def node(self, kind: str, inputs: list[str], output: str | None = None, **attributes: Any) -> str:
-        name = output or self._scope.get_unique_variable_name("made")
-        attributes.setdefault("name", self._scope.get_unique_operator_name(kind))
-        self._container.add_node(kind, inputs, name, **attributes)
-        return name
-
-    def constant(self, values: Any, proto: int) -> str:
-        name = str(self._scope.get_unique_variable_name("constant"))
-        array = np.asarray(values)
-        self._container.add_initializer(name, proto, list(array.shape), array.reshape(-1).tolist())
-        return name
-
-    def together(self, operator: Any) -> str:
-        return str(concatenate_variables(self._scope, operator.inputs, self._container))
-
-
-def _width(operator: Any) -> int:
-    return sum(int(item.type.shape[1]) for item in operator.inputs)
 
 
 def _kept(step: SimpleImputer) -> list[int]:
@@ -101,7 +68,7 @@ def _imputer(scope: Any, operator: Any, container: Any) -> None:
             raise NotImplementedError("converter for SimpleImputer: indicator of texts")
         convert_sklearn_imputer(scope, operator, container)
         return
-    write, proto = _Writer(scope, container), PROTO[kind]
+    write, proto = Writer(scope, container), PROTO[kind]
     table = write.together(operator)
     marker = float(step.missing_values)
     mask = (
@@ -122,98 +89,14 @@ def _imputer(scope: Any, operator: Any, container: Any) -> None:
     write.node("Identity", [filled], operator.outputs[0].full_name)
 
 
-def _one_hot_shape(operator: Any) -> None:
-    step = operator.raw_operator
-    kind = Int64TensorType if np.issubdtype(step.dtype, np.integer) else FloatTensorType
-    rows = operator.inputs[0].get_first_dimension()
-    operator.outputs[0].type = kind([rows, sum(table.shape[1] for table in _tables(step))])
-
-
-def _tables(step: OneHotEncoder) -> list[Any]:
-    """By column: one row per category and a last one for any other value, as the encoder itself encodes them."""
-    first = [categories[0] for categories in step.categories_]
-    widths = np.cumsum([0, *step._n_features_outs])  # noqa: SLF001 (the encoder's own count by column)
-    tables = []
-    for place, categories in enumerate(step.categories_):
-        rows = np.empty((len(categories) + 1, len(first)), dtype=object)
-        rows[:] = first
-        rows[:-1, place] = categories
-        rows[-1, place] = _unknown(categories)
-        known = _encoded(step, rows[:-1])[:, widths[place] : widths[place + 1]]
-        other = np.zeros_like(known[:1])
-        if step.handle_unknown != "error":
-            other = _encoded(step, rows[-1:])[:, widths[place] : widths[place + 1]]
-        tables.append(np.vstack([known, other]))
-    return tables
-
-
-def _encoded(step: OneHotEncoder, rows: Any) -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        encoded = step.transform(rows)
-    return encoded.toarray() if hasattr(encoded, "toarray") else np.asarray(encoded)
-
-
-def _unknown(categories: Any) -> Any:
-    numbers = [value for value in categories.tolist() if isinstance(value, int | float) and value == value]
-    return max(numbers) + 1 if numbers else UNKNOWN_TEXT
-
-
-def _one_hot(scope: Any, operator: Any, container: Any) -> None:
-    step = operator.raw_operator
-    write = _Writer(scope, container)
-    proto = PROTO[type(operator.outputs[0].type)]
-    columns = [(item, place) for item in operator.inputs for place in range(int(item.type.shape[1]))]
-    made = []
-    for (item, place), categories, table in zip(columns, step.categories_, _tables(step), strict=True):
-        at = write.constant([place], TensorProto.INT64)
-        column = write.node("Gather", [item.full_name, at], axis=1)
-        if isinstance(item.type, StringTensorType):
-            made.append(_from_texts(write, column, categories, table, proto))
-        else:
-            made.append(_from_numbers(write, column, PROTO[type(item.type)], categories, table, proto))
-    output = operator.outputs[0].full_name
-    write.node("Concat", made, output, axis=1) if len(made) > 1 else write.node("Identity", made, output)
-
-
-def _from_texts(write: _Writer, column: str, categories: Any, table: Any, proto: int) -> str:
-    place = write.node(
-        "LabelEncoder",
-        [column],
-        op_domain="ai.onnx.ml",
-        op_version=2,
-        keys_strings=[str(value).encode() for value in categories],
-        values_int64s=list(range(len(categories))),
-        default_int64=len(categories),
-    )
-    flat = write.node("Reshape", [place, write.constant([-1], TensorProto.INT64)])
-    return write.node("Gather", [write.constant(table, proto), flat], axis=0)
-
-
-def _from_numbers(write: _Writer, column: str, kind: int, categories: Any, table: Any, proto: int) -> str:
-    values = np.asarray(categories, dtype=float)
-    holes = np.isnan(values)
-    known = write.constant([np.nan_to_num(values)], kind)
-    same = write.node("Cast", [write.node("Equal", [column, known])], to=TensorProto.FLOAT)
-    if holes.any():
-        numbers = write.node("Mul", [same, write.constant([(~holes).astype(float)], TensorProto.FLOAT)])
-        missing = write.node("Cast", [write.node("IsNaN", [column])], to=TensorProto.FLOAT)
-        spread = write.node("Mul", [missing, write.constant([holes.astype(float)], TensorProto.FLOAT)])
-        same = write.node("Add", [numbers, spread])
-    other = table[-1:]
-    placed = write.node("MatMul", [same, write.constant(table[:-1] - other, TensorProto.FLOAT)])
-    added = write.node("Add", [placed, write.constant(other, TensorProto.FLOAT)])
-    return write.node("Cast", [added], to=proto)
-
-
 def _function_shape(operator: Any) -> None:
     first = operator.inputs[0]
-    operator.outputs[0].type = type(first.type)([first.get_first_dimension(), _width(operator)])
+    operator.outputs[0].type = type(first.type)([first.get_first_dimension(), width_of(operator)])
 
 
 def _function(scope: Any, operator: Any, container: Any) -> None:
     step = operator.raw_operator
-    write = _Writer(scope, container)
+    write = Writer(scope, container)
     table = write.together(operator)
     output = operator.outputs[0].full_name
     if step.func is None:
@@ -232,7 +115,7 @@ def _power(scope: Any, operator: Any, container: Any) -> None:
     kind = type(operator.inputs[0].type)
     if kind not in (FloatTensorType, DoubleTensorType):
         raise NotImplementedError("converter for PowerTransformer: whole numbers")
-    write, proto = _Writer(scope, container), PROTO[kind]
+    write, proto = Writer(scope, container), PROTO[kind]
     table = write.together(operator)
     lambdas = np.asarray(step.lambdas_, dtype=float)
     if step.method == "box-cox":
@@ -251,7 +134,7 @@ def _power(scope: Any, operator: Any, container: Any) -> None:
     write.node("Identity", [made], operator.outputs[0].full_name)
 
 
-def _box_cox(write: _Writer, value: str, lambdas: Any, proto: int) -> str:
+def _box_cox(write: Writer, value: str, lambdas: Any, proto: int) -> str:
     """(value ** lambda - 1) / lambda by column; log(value) where lambda is 0, as scikit-learn does below 2.2e-16."""
     flat = np.abs(lambdas) < np.finfo(np.float64).eps
     powers = write.constant([np.where(flat, 1.0, lambdas)], proto)
@@ -260,3 +143,33 @@ def _box_cox(write: _Writer, value: str, lambdas: Any, proto: int) -> str:
     if not flat.any():
         return curved
     return write.node("Where", [write.constant([flat], TensorProto.BOOL), write.node("Log", [value]), curved])
+
+
+def _bins_shape(operator: Any) -> None:
+    step = operator.raw_operator
+    first = operator.inputs[0]
+    width = width_of(operator) if step.encode == "ordinal" else int(np.sum(step.n_bins_))
+    operator.outputs[0].type = type(first.type)([first.get_first_dimension(), width])
+
+
+def _bins(scope: Any, operator: Any, container: Any) -> None:
+    """A value's bin is the number of inner edges at or below it, as ``numpy.searchsorted(side="right")`` counts."""
+    step = operator.raw_operator
+    kind = type(operator.inputs[0].type)
+    if kind not in (FloatTensorType, DoubleTensorType):
+        raise NotImplementedError("converter for KBinsDiscretizer: whole numbers")
+    write, proto = Writer(scope, container), PROTO[kind]
+    table = write.together(operator)
+    made = []
+    for place, edges in enumerate(step.bin_edges_):
+        column = write.node("Gather", [table, write.constant([place], TensorProto.INT64)], axis=1)
+        below = write.node("Less", [column, write.constant([edges[1:-1]], proto)])
+        reached = write.node("Cast", [write.node("Not", [below])], to=proto)
+        axis = write.constant([1], TensorProto.INT64)
+        number = write.node("ReduceSum", [reached, axis], keepdims=1)
+        if step.encode == "ordinal":
+            made.append(number)
+        else:
+            bins = write.constant([np.arange(step.n_bins_[place], dtype=float)], proto)
+            made.append(write.node("Cast", [write.node("Equal", [number, bins])], to=proto))
+    write.node("Concat", made, operator.outputs[0].full_name, axis=1)
