@@ -129,9 +129,9 @@ def _numbers(answer: RawAnswer) -> list[float | None]:
 def _difference(left: RawAnswer, right: RawAnswer, size: float) -> tuple[float, float]:
     """How far apart, and how far they may be: probabilities absolutely, numbers relatively."""
     if left.probabilities is not None or right.probabilities is not None:
-        if left.probabilities is None or right.probabilities is None:
+        if len(left.probabilities or ()) != len(right.probabilities or ()):
             return float("inf"), PROBABILITY_TOLERANCE
-        pairs = zip(left.probabilities, right.probabilities, strict=True)
+        pairs = zip(left.probabilities or (), right.probabilities or (), strict=True)
         return max(abs(one - other) for one, other in pairs), PROBABILITY_TOLERANCE
     if left.value is None and right.value is None:
         return 0.0, VALUE_TOLERANCE

@@ -78,7 +78,12 @@ class OnnxRuntime:
             found = session.run(self._wanted, feeds)
         except Exception as error:
             raise ModelFailed("This version could not answer these values; check the inputs.") from error
-        return self._answers(found, len(rows))
+        try:
+            return self._answers(found, len(rows))
+        except (TypeError, ValueError, AttributeError, IndexError) as error:
+            raise ModelFailed(
+                "The artifact answers in a form that this version does not expect; build it again."
+            ) from error
 
     def _answers(self, found: Sequence[Any], rows: int) -> list[RawAnswer]:
         if self._named and self._whole:

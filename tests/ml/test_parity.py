@@ -102,6 +102,12 @@ def test_a_class_without_probabilities_has_ties_by_its_decision_value() -> None:
     assert compare(original, flipped, rows, signature)["verdict"] == "different"
 
 
+def test_fewer_probabilities_are_different() -> None:
+    original, signature, rows = subject(LogisticRegression(max_iter=500))
+    other = Changed(original, lambda answer: replace(answer, probabilities=answer.probabilities[:2]))
+    assert compare(original, other, rows, signature)["verdict"] == "different"
+
+
 def test_numbers_are_compared_relatively() -> None:
     original, signature, rows = subject(LinearRegression(), IRIS[:, :3], IRIS[:, 3] * 1e6)
     for factor, verdict in ((1 + 5e-5, "equal"), (1 + 5e-4, "different")):

@@ -291,6 +291,13 @@ def test_a_failing_graph_is_a_plain_error_without_the_values() -> None:
     assert "Reshape" not in caught.value.message
 
 
+def test_an_answer_of_another_form_is_a_plain_error() -> None:
+    plan = Plan(feeds=matrix("string"), value_output="y")
+    runtime = OnnxRuntime(same(TensorProto.STRING), plan, signature(*NUMBERS))
+    with pytest.raises(ModelFailed, match="does not expect"):
+        runtime.predict([("word", "word")])
+
+
 def test_a_closed_runtime_says_so() -> None:
     runtime = OnnxRuntime(same(), Plan(feeds=matrix(), value_output="y"), signature(*NUMBERS))
     runtime.close()
