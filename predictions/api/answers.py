@@ -41,10 +41,15 @@ class Predict(DeskView):
     )
     def post(self, request: Request, slug: str) -> HttpResponse:
         """Validate, ask a worker, answer."""
-        actor = answering_actor(self.actor)
-        target = live_target(actor, slug)
-        answers = answered(target, member(request.data, "inputs"), actor, "api")
-        return HttpResponse(renderers.encode(document(target, answers)), content_type="application/json")
+        return respond(self.actor, slug, request.data)
+
+
+def respond(actor: Actor, slug: str, data: Any) -> HttpResponse:
+    """The answers to a decoded body, committed. Raises what ``live_target`` and ``answered`` raise."""
+    actor = answering_actor(actor)
+    target = live_target(actor, slug)
+    answers = answered(target, member(data, "inputs"), actor, "api")
+    return HttpResponse(renderers.encode(document(target, answers)), content_type="application/json")
 
 
 def answering_actor(actor: Actor) -> Actor:
