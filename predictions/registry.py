@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
@@ -10,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from predictions.values import RawAnswer, Value
+
+logger = logging.getLogger(__name__)
 
 
 class Runtime(Protocol):
@@ -93,6 +96,8 @@ class Registry:
                     with self._lock:
                         if self._held.get(version_id) is held:
                             del self._held[version_id]
+                        # Whoever waited for this load may load it now; nobody else will find it to close it.
+                        held.evicted = True
                     raise
             return held.runtime
 
@@ -106,6 +111,11 @@ class Registry:
 
 def _close_all(idle: list[_Held]) -> None:
     for held in idle:
-        if held.runtime is not None:
-            held.runtime.close()
-            held.runtime = None
+        runtime, held.runtime = held.runtime, None
+        if runtime is None:
+            continue
+        try:
+            runtime.close()
+        except Exception:
+            # Whoever asks for another version has nothing to do with this one.
+            logger.exception("A runtime could not be closed.")

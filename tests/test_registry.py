@@ -104,3 +104,53 @@ def test_closing_drops_everything():
     registry.close()
     assert all(toy.closed for toy in loaded)
     assert registry.loaded() == []
+
+
+def test_a_runtime_loaded_after_a_failed_load_is_closed_with_its_last_user():
+    """Two wait for one load; it fails for the first and works for the second."""
+    waiting, fail = threading.Event(), threading.Event()
+    loaded: list[Toy] = []
+
+    def load(version_id: int) -> Toy:
+        if not waiting.is_set():
+            waiting.set()
+            fail.wait(10)
+            raise ModelFailed("not yet")
+        loaded.append(Toy(version_id))
+        return loaded[-1]
+
+    registry = Registry(load=load, limit=2)
+
+    def first() -> None:
+        with pytest.raises(ModelFailed), registry.lease(1):
+            pass
+
+    threads = [threading.Thread(target=first), threading.Thread(target=use, args=(registry, 1))]
+    threads[0].start()
+    assert waiting.wait(10)
+    threads[1].start()
+    while not any(held.users == 2 for held in registry._held.values()):
+        threads[1].join(0.01)
+    fail.set()
+    for thread in threads:
+        thread.join()
+    assert [toy.closed for toy in loaded] == [True]
+    assert registry.loaded() == []
+
+
+def test_a_runtime_that_cannot_be_closed_does_not_stand_in_the_way():
+    class Stuck(Toy):
+        def close(self) -> None:
+            raise OSError("no such process")
+
+    loaded: list[Toy] = []
+
+    def load(version_id: int) -> Toy:
+        loaded.append(Stuck(version_id) if version_id == 1 else Toy(version_id))
+        return loaded[-1]
+
+    registry = Registry(load=load, limit=1)
+    for version_id in (1, 2, 3):
+        use(registry, version_id)
+    assert registry.loaded() == [3]
+    assert loaded[1].closed
