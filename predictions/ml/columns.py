@@ -17,7 +17,7 @@ class ColumnFacts:
     """Facts about one input column; everything is optional, because estimators differ in what they keep.
 
     typical: a middle value. thresholds: split points in the column's own units. ``missing``: what the estimator's
-    preprocessing was told a missing value is.
+    preprocessing was told a missing value is. made_for_missing: it fills them in, or has a category for them.
     """
 
     categories: tuple[Any, ...] = ()
@@ -29,6 +29,7 @@ class ColumnFacts:
     source: Source | None = None
     typical: Any = None
     missing: Any = None
+    made_for_missing: bool = False
     numeric: bool = False
     thresholds: set[float] = field(default_factory=set)
 

@@ -169,6 +169,7 @@ def _categories(step: Any, flow: Flow, facts: Facts, *, handles: bool) -> None:
         values = np.asarray(categories).tolist()
         if None in values:
             fact.missing = (None,)
+        fact.made_for_missing |= any(value is None or value != value for value in values)
         if not fact.categories:
             fact.categories = tuple(value for value in values if value is not None and value == value)
             fact.handles_unseen = handles
@@ -187,6 +188,7 @@ def _imputer(step: SimpleImputer, flow: Flow, facts: Facts) -> Flow | None:
 
 
 def _learn_imputer(step: SimpleImputer, fact: ColumnFacts, filled: Any) -> None:
+    fact.made_for_missing = True
     if fact.typical is None:
         fact.typical = filled
     marker = step.missing_values

@@ -82,7 +82,8 @@ def inspect_closely(estimator: Any, table: Table | None = None) -> Inspection:
         require_sound_probabilities(estimator, signature, example)
     signature = _with_targets(estimator, signature, example)
     optional = set() if takes_texts(estimator) else nullable_places(estimator, signature, example)
-    signature = _finished(signature, example, optional)
+    expected = {place for place, draft in enumerate(drafts) if not _often_missing(draft)}
+    signature = _finished(signature, example, optional, expected)
     return Inspection(
         signature=signature,
         words=in_words(estimator),
@@ -101,9 +102,22 @@ def _with_targets(estimator: Any, signature: Signature, example: Sequence[Value]
     return replace(signature, outputs=number_outputs(signature.main_output, count))
 
 
-def _finished(signature: Signature, example: Sequence[Value], optional: set[int]) -> Signature:
+def _often_missing(draft: Draft) -> bool:
+    """Was the estimator made for missing values in this column, or does it not look at it at all?"""
+    in_sample = draft.column is not None and draft.column.missing > 0
+    return in_sample or draft.facts.made_for_missing or not draft.facts.used
+
+
+def _finished(
+    signature: Signature, example: Sequence[Value], nullable: set[int], expected: set[int]
+) -> Signature:
     inputs = [
-        replace(field, example=example[place], nullable=place in optional, required=place not in optional)
+        replace(
+            field,
+            example=example[place],
+            nullable=place in nullable,
+            required=place not in nullable or place in expected,
+        )
         for place, field in enumerate(signature.inputs)
     ]
     order = sorted(range(len(inputs)), key=lambda place: inputs[place].order)
@@ -119,7 +133,8 @@ def _facts(signature: Signature, drafts: list[Draft]) -> list[str]:
     nullable = sum(field.nullable for field in signature.inputs)
     if nullable:
         facts.append(
-            f"{nullable} of {len(drafts)} inputs may be missing: the estimator answers without them."
+            f"{nullable} of {len(drafts)} inputs may be missing: the estimator answers without them. Where nothing says that "
+            "this happened in training, a missing value gets a warning."
         )
     unused = [field.name for field in signature.inputs if field.help == UNUSED]
     if unused:

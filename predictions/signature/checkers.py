@@ -58,7 +58,11 @@ def checker_of(field: Field) -> Checker:
     check = makers[field.kind](field)
 
     def nullable(value: Value, report: Report) -> Value:
-        return None if value is None else check(value, report)
+        if value is not None:
+            return check(value, report)
+        if field.required:
+            report.warn(field.name, "missing_value", missing_warning(field))
+        return None
 
     def present(value: Value, report: Report) -> Value:
         if value is None:
@@ -223,11 +227,18 @@ def _text_checker(field: Field) -> Checker:
 def _empty_text(field: Field, report: Report) -> Value:
     """An empty text is no value, on every face: a form cannot tell the two apart."""
     if field.nullable:
+        if field.required:
+            report.warn(field.name, "missing_value", missing_warning(field))
         return None
     if field.required:
         report.fail(field.name, "missing", missing_message(field))
         return None
     return field.default
+
+
+def missing_warning(field: Field) -> str:
+    """What to tell of a value that is expected and that the estimator can do without."""
+    return f"{field.shown} was left empty; the answer may be less reliable."
 
 
 def missing_message(field: Field) -> str:

@@ -31,7 +31,8 @@ class Choice:
 class Field:
     """One input. Its place in ``Signature.inputs`` is the estimator's order; ``order`` is the page's.
 
-    required: must be present. nullable: may be null (missing). default: taken when an optional one is absent.
+    required: must be present. nullable: may be null (missing); with required, null gets a warning.
+    default: taken when an optional one is absent.
     minimum/maximum: hard limits, an error outside. soft_minimum/soft_maximum: seen in training, a warning outside.
     unseen: what a category outside ``choices`` does, "refuse" (error) or "warn" (goes to the estimator as it is).
     shape/element: tensors only, without the batch dimension; None is any length.

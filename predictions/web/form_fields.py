@@ -178,7 +178,7 @@ def _form_field(field: Field, index: int, text: str, errors: Iterable[str]) -> F
 
 def may_be_left_out(field: Field) -> bool:
     """True when an empty field is a valid answer."""
-    return field.nullable or not field.required
+    return not field.required
 
 
 def _widget(field: Field) -> str:

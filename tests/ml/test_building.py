@@ -272,7 +272,7 @@ def test_missing_numbers_go_the_way_the_trees_learned(tmp_path: Any) -> None:
     ):
         estimator.fit(gappy, CANCER_TARGET)
         built = Built(estimator, tmp_path)
-        assert all(field.nullable and not field.required for field in built.signature.inputs)
+        assert all(field.nullable for field in built.signature.inputs)
         assert built.report["parity"]["kinds"]["missing"]["rows"] > 0
         assert_same_classes(built, estimator, gappy)
 

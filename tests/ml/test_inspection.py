@@ -268,6 +268,12 @@ def test_what_may_be_missing_is_found_by_trial() -> None:
     assert (signature.input("city").nullable, signature.input("city").required) == (False, True)
 
 
+def test_what_a_forest_can_do_without_is_still_expected() -> None:
+    forest = RandomForestClassifier(5, random_state=0).fit(PEOPLE[["age", "income"]], LOYAL)
+    field = inspect_estimator(forest).input("age")
+    assert (field.nullable, field.required) == (True, True)
+
+
 def test_a_missing_category_is_no_choice_but_may_be_missing() -> None:
     estimator = make_pipeline(columns(SimpleImputer(), OneHotEncoder()), LogisticRegression()).fit(
         GAPPY, LOYAL

@@ -180,3 +180,20 @@ def test_a_line_of_numbers_only_is_checked_like_any_other(cell: str, code: str) 
     assert numbers.check_cells(["1e308", "-1e308"]).values == (1e308, -1e308)
     assert faults(lambda: numbers.check_cells(["1", cell])) == [(0, "b", code)]
     assert faults(lambda: numbers.check_texts({"a": "1", "b": cell})) == [(0, "b", code)]
+
+
+def test_null_where_a_value_is_expected_is_accepted_with_a_warning() -> None:
+    field = Field(name="age", kind="number", label="Age", required=True, nullable=True)
+    checks = Validator(signature_of(field))
+    for row in (checks.check_row({"age": None}), checks.check_row([None]), checks.check_texts({"age": ""})):
+        assert row.values == (None,)
+        assert [warning.code for warning in row.warnings] == ["missing_value"]
+    with pytest.raises(InvalidRows):
+        checks.check_row({})
+
+
+def test_null_where_values_are_often_missing_needs_no_warning() -> None:
+    field = Field(name="age", kind="number", required=False, nullable=True)
+    checks = Validator(signature_of(field))
+    assert checks.check_row({"age": None}).warnings == ()
+    assert checks.check_row({}).values == (None,)
