@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, OperationalError
+from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError
 
 from predictions import repository
 from predictions.errors import DeskError, ModelFailed, TryLater
@@ -24,6 +25,8 @@ from predictions.signature.fields import Signature
 from predictions.values import Ask, AskReply, Group, GroupReply
 
 logger = logging.getLogger(__name__)
+
+_making = threading.Lock()
 
 
 def answer(group: Group) -> GroupReply:
@@ -44,7 +47,7 @@ def answer(group: Group) -> GroupReply:
 def _answer_waiting(group: Group, asks: list[Ask]) -> list[AskReply]:
     try:
         signature = retried(lambda: _signature(group.revision_id))
-        with registry().lease(group.version_id) as runtime:
+        with _registry().lease(group.version_id) as runtime:
             return _predict_all(runtime, signature, asks)
     except DeskError as error:
         return [_failed(ask, error) for ask in asks]
@@ -105,13 +108,26 @@ def _store(group: Group, replies: list[AskReply]) -> tuple[list[AskReply], float
             kept.append((ask, reply))
     if not kept:
         return settled, now
+    return settled + _stored(group, kept, now), now
+
+
+def _stored(group: Group, kept: list[tuple[Ask, AskReply]], now: float) -> list[AskReply]:
+    """Commit all of them at once; where one of them cannot be stored, each by itself."""
     answered = [(ask, reply.outputs) for ask, reply in kept]
     try:
         retried(lambda: storing.store(group=group, answered=answered, now=now))
     except (OperationalError, InterfaceError):
         logger.warning("The database did not take a group of answers; its callers were told.")
-        return settled + [_failed(ask, _database_down()) for ask, _ in kept], now
-    return settled + [reply for _, reply in kept], now
+        return [_failed(ask, _database_down()) for ask, _ in kept]
+    except Exception as error:
+        if len(kept) > 1:
+            return [reply for one in kept for reply in _stored(group, [one], now)]
+        # Its text would quote the row.
+        logger.error(  # noqa: TRY400
+            "An answer of version %s cannot be stored: %s.", group.version_id, type(error).__name__
+        )
+        return [_failed(kept[0][0], _not_storable(error))]
+    return [reply for _, reply in kept]
 
 
 def _failed(ask: Ask, error: DeskError) -> AskReply:
@@ -133,6 +149,17 @@ def _database_down() -> TryLater:
     )
 
 
+def _not_storable(error: Exception) -> DeskError:
+    if isinstance(error, IntegrityError):
+        # The account, key, or ml_model was deleted a moment ago.
+        return TryLater(
+            "The answer could not be stored, so it was not given. Load the page again.", code="not_stored"
+        )
+    return ModelFailed(
+        "This ML model gave an answer that cannot be stored, so it was not given. Its owner needs to look at it."
+    )
+
+
 @lru_cache(maxsize=512)
 def _signature(revision_id: int) -> Signature:
     return Signature.from_document(
@@ -144,6 +171,12 @@ def _signature(revision_id: int) -> Signature:
 def registry() -> Registry:
     """The registry of this worker process, made at its first use: after any fork."""
     return Registry(load=_load, limit=settings.REGISTRY_MAX_RUNTIMES)
+
+
+def _registry() -> Registry:
+    # Of two made by two first callers at once, one would be lost with the processes of its native runtimes.
+    with _making:
+        return registry()
 
 
 def _load(version_id: int) -> Runtime:

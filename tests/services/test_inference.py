@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -13,6 +15,7 @@ from predictions.models import ModelVersion, Prediction
 from predictions.models.ids import new_id
 from predictions.registry import Registry
 from predictions.services import inference, storing
+from predictions.signature.fields import Output
 from predictions.values import Ask, Group, RawAnswer
 from tests import factories
 
@@ -191,3 +194,63 @@ def test_a_version_whose_artifact_was_changed_is_not_served(settings):
     reply = inference.answer(group_of(version, [ask_of(1, [[1.0]])]))
     assert reply.replies[0].error_code
     assert not Prediction.objects.exists()
+
+
+class Telling:
+    """Says in its answer what a case held; -1 gives a text that PostgreSQL does not hold."""
+
+    def predict(self, rows: Sequence[Sequence[Any]]) -> list[RawAnswer]:
+        return [RawAnswer(outputs={"said": "a\x00b" if row[0] == -1 else "fine"}) for row in rows]
+
+    def close(self) -> None:
+        pass
+
+
+def telling_version() -> ModelVersion:
+    return factories.version(
+        signature=replace(
+            factories.line_signature(), task="other", outputs=(Output(name="said", kind="tensor"),)
+        )
+    )
+
+
+def test_an_answer_the_database_refuses_harms_nobody_else_and_is_not_quoted(monkeypatch, caplog):
+    version = telling_version()
+    monkeypatch.setattr(inference, "registry", lambda: Registry(load=lambda _: Telling(), limit=2))
+    asks = [ask_of(1, [[4.0]]), ask_of(2, [[9.0], [-1]]), ask_of(3, [[16.0]])]
+    replies = {part.number: part for part in inference.answer(group_of(version, asks)).replies}
+    assert (replies[1].error_code, replies[3].error_code) == ("", "")
+    assert replies[2].error_code == "model_failed"
+    assert set(Prediction.objects.values_list("pk", flat=True)) == {*asks[0].ids, *asks[2].ids}
+    assert "a\x00b" not in caplog.text
+    assert "\\u0000" not in caplog.text
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_answer_of_an_account_that_was_just_deleted_harms_nobody_else():
+    version = factories.version()
+    gone = factories.user()
+    asks = [ask_of(1, [[1.0]], user_id=gone.pk), ask_of(2, [[2.0]])]
+    gone.delete()
+    replies = {part.number: part for part in inference.answer(group_of(version, asks)).replies}
+    assert replies[1].error_code == "not_stored"
+    assert replies[2].outputs
+    assert set(Prediction.objects.values_list("pk", flat=True)) == set(asks[1].ids)
+
+
+def test_first_callers_at_once_share_one_registry(monkeypatch):
+    made: list[Registry] = []
+
+    class Slow(Registry):
+        def __init__(self, **more: Any) -> None:
+            time.sleep(0.05)
+            super().__init__(**more)
+            made.append(self)
+
+    monkeypatch.setattr(inference, "Registry", Slow)
+    threads = [threading.Thread(target=inference._registry) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 1
