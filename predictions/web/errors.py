@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template import loader
 from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 
 from predictions.web.headers import add_page_headers
+from predictions.web.http import wants_fragment
 
 MACHINE_ROOMS = ("/api/", "/health/", "/v2/")
 MACHINE_PATHS = ("/predict", "/predict/")
+DATABASE_RETRY_SECONDS = 5
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -71,7 +75,12 @@ def too_large(request: HttpRequest, limit: int) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """500: our fault. Rendered without the request's context, which would ask the database who is reading."""
+    """500: our fault, or 503 while the database is away.
+
+    Rendered without the request's context, which would ask the database who is reading.
+    """
+    if isinstance(sys.exc_info()[1], (OperationalError, InterfaceError)):
+        return _database_away(request)
     return _answer(
         request,
         500,
@@ -79,6 +88,20 @@ def server_error(request: HttpRequest) -> HttpResponse:
         _("Something went wrong on our side"),
         _("Nothing you typed is to blame. Try again in a moment."),
     )
+
+
+def _database_away(request: HttpRequest) -> HttpResponse:
+    title = _("The database does not answer just now")
+    detail = _("Nothing was stored. Try again in a few seconds.")
+    if wants_fragment(request):
+        context = {"title": title, "detail": detail}
+        response = HttpResponse(
+            loader.render_to_string("predictions/errors/_notice.html", context), status=503
+        )
+    else:
+        response = _answer(request, 503, "unavailable", title, detail)
+    response.headers["Retry-After"] = str(DATABASE_RETRY_SECONDS)
+    return response
 
 
 def _answer(request: HttpRequest, status: int, code: str, title: str, detail: str) -> HttpResponse:
