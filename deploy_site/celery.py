@@ -14,6 +14,7 @@ from deploy_site import env
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "deploy_site.settings")
 env.limit_numeric_threads()
+env.keep_libraries_quiet()
 
 app = Celery("deploy_site")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -132,3 +132,11 @@ def limit_numeric_threads() -> None:
     """
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
         os.environ.setdefault(name, "1")
+
+
+def keep_libraries_quiet() -> None:
+    """Keep ONNX Runtime from reporting how it is used to its maker, unless the environment says otherwise.
+
+    Its official builds send events over the network by default and read this variable once, while they load.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

@@ -30,6 +30,8 @@ _ENVIRONMENT = {
     "LOKY_MAX_CPU_COUNT": "1",
     # Threads of the allocator would each reserve 64 MB of the address space that is limited.
     "MALLOC_ARENA_MAX": "2",
+    # ONNX Runtime reports how it is used to its maker otherwise, and leaves files for that.
+    "ORT_DISABLE_TELEMETRY": "1",
 }
 
 
