@@ -20,6 +20,7 @@ from predictions.sandbox import SandboxResult, Stopped
 from predictions.sandbox.configured import build_limits
 from predictions.sandbox.replies import BuildReply, believed
 from predictions.services import jobs
+from predictions.services.connections import retried
 from predictions.services.progress import Progress
 from predictions.services.sealing import Built, seal
 from predictions.values import Actor, BuildRequest
@@ -40,7 +41,7 @@ class Wish:
 
 def run(job_id: UUID) -> None:
     """Do the build of a job, if it is there to do; its row tells how it went. Running it twice changes nothing."""
-    job = jobs.claim(job_id)
+    job = retried(lambda: jobs.claim(job_id))
     if job is None:
         return
     with ending(job):

@@ -16,12 +16,13 @@ from predictions.models import Deployment, Job, Source
 from predictions.repository import Kind, Stored
 from predictions.services import jobs, sources
 from predictions.services.builds import Wish, actor_of, build, ending, request_of
+from predictions.services.connections import retried
 from predictions.services.progress import Progress
 
 
 def run(job_id: UUID) -> None:
     """Train and build the demo of a job and let it go live; one that is live already is left as it is."""
-    job = jobs.claim(job_id)
+    job = retried(lambda: jobs.claim(job_id))
     if job is None:
         return
     with ending(job):
