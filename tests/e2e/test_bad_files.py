@@ -257,7 +257,7 @@ def test_nothing_is_left_of_any_of_them(own_site: Site, told: dict[str, dict[str
     assert own_site.rows("SELECT name FROM predictions_mlmodel WHERE name LIKE 'Bad %%'") == []
     assert own_site.rows("SELECT filename FROM predictions_source WHERE key <> '' OR sample_key <> ''") == []
     assert own_site.rows("SELECT name FROM predictions_job WHERE status <> 'failed'") == []
-    assert [path for path in own_site.artifacts.rglob("*") if path.is_file()] == []
+    assert stored_files(own_site) == []
     wait_for(lambda: own_site.leftovers() == [], 20)
     for name in ("web", "interactive", "background"):
         assert "Traceback" not in own_site.log(name)
@@ -290,14 +290,35 @@ MULTIPART = "Content-Type: multipart/form-data; boundary=cut\r\n"
 PART = b'--cut\r\nContent-Disposition: form-data; name="file"; filename="a.joblib"\r\n\r\n'
 
 
-def test_an_upload_that_breaks_off_leaves_nothing(own_site: Site, told: dict[str, dict[str, Told]]) -> None:
-    before = own_site.rows("SELECT count(*) FROM predictions_source")
-    headers = f"Authorization: Bearer {own_site.key}\r\n{MULTIPART}Content-Length: 5000000\r\n"
-    half_sent(own_site, "/api/v1/models", headers, PART + bytes(3_000_000))
+@pytest.mark.parametrize("face", ["api", "page"])
+def test_an_upload_that_breaks_off_leaves_nothing(
+    own_site: Site, told: dict[str, dict[str, Told]], face: str
+) -> None:
+    before = own_site.rows("SELECT count(*) FROM predictions_source"), stored_files(own_site)
+    if face == "api":
+        path, who, fields = "/api/v1/models", f"Authorization: Bearer {own_site.key}\r\n", {"name": "Cut"}
+    else:
+        session = own_site.browser()
+        session.get(f"{own_site.url}/bring/", timeout=30)
+        cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in session.cookies)
+        token = next(cookie.value for cookie in session.cookies if cookie.name.endswith("csrf"))
+        path, who = "/bring/", f"Cookie: {cookies}\r\n"
+        fields = {"name": "Cut", "visibility": "private", "csrfmiddlewaretoken": str(token)}
+    body = b"".join(
+        f'--cut\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+        for name, value in fields.items()
+    )
+    headers = f"{who}{MULTIPART}Content-Length: 5000000\r\n"
+    answer = half_sent(own_site, path, headers, body + PART + line() + bytes(3_000_000))
+    assert not re.match(rb"HTTP/1.1 (2|3)", answer), answer[:200]
     wait_for(lambda: own_site.leftovers() == [], 20)
-    assert own_site.rows("SELECT count(*) FROM predictions_source") == before
-    assert [path for path in own_site.artifacts.rglob("*") if path.is_file()] == []
+    assert (own_site.rows("SELECT count(*) FROM predictions_source"), stored_files(own_site)) == before
     assert own_site.call("GET", "/api/v1/models").status_code == 200
+
+
+def stored_files(site: Site) -> list[Path]:
+    """All bytes the site keeps."""
+    return [path for path in site.artifacts.rglob("*") if path.is_file()]
 
 
 @pytest.mark.parametrize("path", ["/api/v1/models", "/bring/"])
@@ -314,7 +335,6 @@ def test_two_gigabytes_are_refused_by_their_promise(own_site: Site, path: str) -
     assert own_site.leftovers() == []
 
 
-@pytest.mark.slow
 def test_two_gigabytes_that_are_really_sent_cost_neither_memory_nor_disk(own_site: Site) -> None:
     size, chunk = 2 << 30, bytes(1 << 20)
 
