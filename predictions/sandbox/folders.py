@@ -19,14 +19,18 @@ class RefusedFile(Exception):
 
 
 def prepare(files: Mapping[str, Path]) -> Path:
-    """A new folder (0700) with ``in`` (copies of ``files`` by name), ``out`` and ``tmp``."""
+    """A new folder (0700) with ``in`` (copies of ``files`` by name), ``out`` and ``tmp``; none when that fails."""
     folder = Path(tempfile.mkdtemp(prefix="modeldesk-run-"))
-    for name in ("in", "out", "tmp"):
-        (folder / name).mkdir(mode=0o700)
-    for name, path in files.items():
-        copy = folder / "in" / name
-        shutil.copyfile(path, copy)
-        copy.chmod(0o400)
+    try:
+        for name in ("in", "out", "tmp"):
+            (folder / name).mkdir(mode=0o700)
+        for name, path in files.items():
+            copy = folder / "in" / name
+            shutil.copyfile(path, copy)
+            copy.chmod(0o400)
+    except BaseException:
+        remove(folder)
+        raise
     return folder
 
 
@@ -54,9 +58,9 @@ def read_small(folder: Path, name: str, limit: int) -> bytes:
 
 
 def collect(folder: Path, limit: int) -> tuple[Path, dict[str, Path]]:
-    """Copy the ordinary files of ``folder/out`` to a folder of ours. Raises RefusedFile above ``limit`` bytes.
+    """Copy the ordinary files of ``folder/out`` to a folder of ours. Raises RefusedFile when they are very many.
 
-    Links, pipes, devices and folders are passed over.
+    Links, pipes, devices, folders, and what does not fit into ``limit`` bytes with those before it are passed over.
     """
     kept = Path(tempfile.mkdtemp(prefix="modeldesk-kept-"))
     found: dict[str, Path] = {}

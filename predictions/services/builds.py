@@ -10,11 +10,11 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, transaction
 
 from predictions import repository, sandbox
 from predictions.errors import BadModelFile, DeskError
-from predictions.models import Job, Source
+from predictions.models import Job, ModelVersion, Source
 from predictions.repository import Stored
 from predictions.sandbox import SandboxResult, Stopped
 from predictions.sandbox.configured import build_limits
@@ -92,9 +92,20 @@ def build(job: Job, wish: Wish) -> None:
         try:
             _seal(progress, wish, reply, result, stored)
         except BaseException:
-            if stored.key != wish.source.key:
-                repository.delete(stored.key)
+            _let_go(stored, wish.source)
             raise
+
+
+def _let_go(stored: Stored, source: Source) -> None:
+    """Delete what no version came to hold. A connection that broke at the commit does not tell; the rows do."""
+    if stored.key == source.key:
+        return
+    try:
+        held = retried(lambda: ModelVersion.objects.filter(artifact_key=stored.key).exists())
+    except DatabaseError:
+        return
+    if not held:
+        repository.delete(stored.key)
 
 
 def _opened(progress: Progress, source: Source) -> SandboxResult:
@@ -114,8 +125,12 @@ def _opened(progress: Progress, source: Source) -> SandboxResult:
             on_event=progress.hear,
             should_stop=progress.should_stop,
         )
-    progress.leave_sandbox()
-    jobs.add_log(progress.job, result.report.sentence())
+    try:
+        progress.leave_sandbox()
+        jobs.add_log(progress.job, result.report.sentence())
+    except BaseException:
+        result.close()
+        raise
     return result
 
 

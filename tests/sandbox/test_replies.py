@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -233,3 +234,12 @@ def test_a_claim_nested_without_end_is_refused(tmp_path: Path) -> None:
         nested = [nested]
     with pytest.raises(BadModelFile):
         believed(result_with(claim(report={"deep": nested}), tmp_path))
+
+
+def test_a_folder_that_cannot_be_filled_is_not_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    present = tmp_path / "source"
+    present.write_bytes(b"x")
+    with pytest.raises(OSError, match="gone"):
+        folders.prepare({"source": present, "sample": tmp_path / "gone"})
+    assert list(tmp_path.iterdir()) == [present]

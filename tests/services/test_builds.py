@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import pickle
+import tempfile
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -330,3 +331,46 @@ def test_the_words_of_a_refusal_reach_the_job(brings: Brings, monkeypatch: pytes
     monkeypatch.setattr(sandbox, "run", refuse)
     job = ran(brings(line_file()))
     assert (job.error_code, job.error_message) == ("other_version", "Bring another file.")
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where this test's temporary files go."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+def test_a_worker_that_lost_its_job_to_another_leaves_no_temporary_files(
+    brings: Brings, temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = sandbox.run
+
+    def taken_meanwhile(*arguments: Any, **named: Any) -> Any:
+        result = run(*arguments, **named)
+        Job.objects.update(attempts=2)
+        return result
+
+    monkeypatch.setattr(sandbox, "run", taken_meanwhile)
+    assert ran(brings(line_file())).status == "running"
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_commit_whose_confirmation_was_lost_keeps_its_artifact(
+    brings: Brings, artifacts_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seal = builds._seal
+
+    def unconfirmed(*arguments: Any, **named: Any) -> Any:
+        seal(*arguments, **named)
+        raise OperationalError("server closed the connection")
+
+    monkeypatch.setattr(builds, "_seal", unconfirmed)
+    job = brings(line_file())
+    with pytest.raises(OperationalError):
+        builds.run(job.pk)
+    job.refresh_from_db()
+    assert job.status == "succeeded"
+    version = ModelVersion.objects.get()
+    assert repository.read_verified(version.artifact_key, version.artifact_sha256)
