@@ -133,11 +133,11 @@ def require_equal(found: list[dict[str, Any]], version: ModelVersion, estimator:
     top = np.sort(shares, axis=1)
     clear = (top[:, -1] - top[:, -2]) > 1e-6
     assert clear.mean() > 0.98
-    expected = [labels[values.index(value)] for value in estimator.predict(rows)]
+    wanted = [labels[values.index(value)] for value in estimator.predict(rows)]
     told = [one["label"] for one in found]
     assert [
-        pair for pair, is_clear in zip(zip(told, expected, strict=True), clear, strict=True) if is_clear
-    ] == [(label, label) for label, is_clear in zip(expected, clear, strict=True) if is_clear]
+        pair for pair, is_clear in zip(zip(told, wanted, strict=True), clear, strict=True) if is_clear
+    ] == [(label, label) for label, is_clear in zip(wanted, clear, strict=True) if is_clear]
 
 
 @pytest.mark.parametrize("slug", SLUGS)

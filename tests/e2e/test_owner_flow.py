@@ -54,15 +54,20 @@ def test_a_file_is_brought_built_looked_at_and_goes_live(site, new_page, loan_fi
 
     page.goto(f"{site}/m/loans/")
     estimator = joblib.load(file)
-    for amount, purpose in ((6000, "house"), (1234.5, "car")):
+    for amount, purpose in ((6000, "house"), (1234.5, "car"), (77, "⛵")):
         fill(page, amount=str(amount))
-        page.get_by_label("purpose").fill(purpose)
+        if purpose == "⛵":
+            page.locator("summary", has_text="Another value").click()
+            page.get_by_label("purpose: another value").fill(purpose)
+        else:
+            page.get_by_label("purpose", exact=True).select_option(purpose)
         page.get_by_role("button", name="Get the answer").click()
         expect(page.locator("#answer .answer")).to_be_visible()
         expected = estimator.predict_proba(pd.DataFrame([{"amount": amount, "purpose": purpose}]))[0]
         row = Prediction.objects.get(inputs=[float(amount), purpose])
         assert row.outputs["probabilities"] == pytest.approx(dict(zip("01", expected, strict=True)), abs=1e-6)
         expect(page.locator("#answer")).to_contain_text(str(row.pk))
+        assert ("purpose" in [warning["field"] for warning in row.warnings]) == (purpose == "⛵")
         assert too_wide(page) == []
 
 

@@ -92,7 +92,11 @@ class Site:
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """What the database says."""
         found = urlsplit(self.database_url)
-        address = {"dbname": found.path.lstrip("/"), "user": found.username, **dict(parse_qsl(found.query))}
+        address: dict[str, Any] = {
+            "dbname": found.path.lstrip("/"),
+            "user": found.username,
+            **dict(parse_qsl(found.query)),
+        }
         with closing(psycopg2.connect(**address)) as connection, connection.cursor() as cursor:
             cursor.execute(query, values)
             return cursor.fetchall()
