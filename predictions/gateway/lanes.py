@@ -60,6 +60,12 @@ class Batch:
         """When its last caller stops waiting."""
         return max(waiter.deadline for waiter in self.waiters.values())
 
+    def is_awaited_besides(self, waiter: Waiter) -> bool:
+        """Whether callers who came later than ``waiter`` still wait for the reply."""
+        # Clocks are not exact: the last caller must not take itself for an earlier one.
+        soon = time.time() + 0.05
+        return any(other.deadline > soon for other in self.waiters.values() if other is not waiter)
+
     def fail(self, error: DeskError) -> None:
         """Give every caller the same error."""
         for waiter in self.waiters.values():

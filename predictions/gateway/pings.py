@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import redis
 from celery import current_app
-from kombu.exceptions import OperationalError
 
 from predictions.errors import TryLater
-from predictions.gateway.wire import queue_down
-
-QUEUE = "interactive"
+from predictions.gateway.wire import QUEUE, QUEUE_ERRORS, queue_down
 
 
 def ping(*, seconds: float = 1.0) -> None:
     """Returns when a worker of the interactive queue answered. Takes up to ``seconds``. Raises TryLater."""
     try:
         queues = current_app.control.inspect(timeout=seconds).active_queues() or {}
-    except (OperationalError, redis.RedisError, OSError) as error:
+    except QUEUE_ERRORS as error:
         raise queue_down() from error
     if not any(queue["name"] == QUEUE for taken in queues.values() for queue in taken):
         raise TryLater("No worker takes from the interactive queue.", code="no_worker", retry_after=5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 import threading
 import time
@@ -13,6 +14,8 @@ from predictions.errors import DeskError, ModelFailed, TryLater
 from predictions.gateway.lanes import GATHER_SECONDS, Batch, Key, Lane, Waiter
 from predictions.gateway.wire import Wire
 from predictions.values import Group, GroupReply
+
+logger = logging.getLogger(__name__)
 
 LANE_IDLE_SECONDS = 600
 SUBSCRIBE_SECONDS = 2.0
@@ -86,10 +89,11 @@ class ProcessGateway:
             self._under_way[current.id] = current
             try:
                 self._wire.send(self._group(current, store=store), current.deadline)
-            except DeskError as error:
+            except Exception as error:
+                # Whatever it was: a batch that stays under way would block its lane for good.
                 self._under_way.pop(current.id, None)
                 _, following = current.lane.finish(current.id)
-                current.fail(error)
+                current.fail(_sending_failed(error))
             else:
                 return
 
@@ -127,10 +131,22 @@ class ProcessGateway:
         lane.leave(waiter)
         if waiter.group_id is None:
             return
+        batch = self._under_way.get(waiter.group_id)
+        if batch is not None and batch.is_awaited_besides(waiter):
+            return
         self._under_way.pop(waiter.group_id, None)
         _, following = lane.finish(waiter.group_id)
         if following is not None:
             self._publish(following)
+        self._wire.forget_expired()
+
+
+def _sending_failed(error: Exception) -> DeskError:
+    if isinstance(error, DeskError):
+        return error
+    # Its text could quote a case.
+    logger.error("A group could not be sent: %s.", type(error).__name__)
+    return TryLater("These values could not be handed to a worker, so nothing was answered or stored.")
 
 
 def _error_of(code: str, message: str) -> DeskError:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import msgspec
@@ -21,7 +23,13 @@ from predictions.values import Group, GroupReply
 logger = logging.getLogger(__name__)
 
 TASK = "predictions.tasks.answer"
+QUEUE = "interactive"
+QUEUE_ERRORS = (OperationalError, redis.RedisError, OSError)
+"""What sending to the queue raises when Redis is away, full or slow."""
 RECONNECT_SECONDS = 0.5
+FORGET_AT_ONCE = 50
+FORGET_EARLY = timedelta(seconds=0.2)
+"""Less than the time before its end in which no worker begins with a message any more."""
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(GroupReply).decode
@@ -35,6 +43,7 @@ class Wire:
         self._on_reply = on_reply
         self._listening = threading.Event()
         self._starting = threading.Lock()
+        self._forgetting = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def ensure_listening(self, seconds: float) -> None:
@@ -54,12 +63,26 @@ class Wire:
             current_app.send_task(
                 TASK,
                 args=[_encode(group).decode()],
-                queue="interactive",
+                queue=QUEUE,
                 expires=max(deadline - time.time(), 0.001),
                 ignore_result=True,
             )
-        except (OperationalError, redis.RedisError, OSError) as error:
+        except QUEUE_ERRORS as error:
             raise queue_down() from error
+
+    def forget_expired(self) -> None:
+        """Take messages nobody may take up any more out of the queue: cases do not lie there while no worker runs.
+
+        Looks at the oldest ``FORGET_AT_ONCE``; one caller at a time, the others go on.
+        """
+        if not self._forgetting.acquire(blocking=False):
+            return
+        try:
+            _forget_expired()
+        except QUEUE_ERRORS:
+            logger.warning("Old messages could not be taken out of the queue.")
+        finally:
+            self._forgetting.release()
 
     def _listen(self) -> None:
         client = redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2, health_check_interval=15)
@@ -68,9 +91,12 @@ class Wire:
                 with client.pubsub() as channel:  # type: ignore[no-untyped-call]
                     channel.subscribe(self.channel)
                     self._follow(channel)
-            except (redis.RedisError, OSError):
+            except Exception as error:
+                # Whatever it was: without this thread every caller of the process would wait in vain.
                 self._listening.clear()
-                logger.warning("The gateway lost its connection to Redis and tries again.")
+                logger.warning(
+                    "The gateway lost its connection to Redis and tries again (%s).", type(error).__name__
+                )
                 time.sleep(RECONNECT_SECONDS)
 
     def _follow(self, channel: redis.client.PubSub) -> None:
@@ -88,6 +114,23 @@ class Wire:
             self._on_reply(_decode(data))
         except Exception as error:
             logger.error("The gateway could not deliver a reply: %s.", type(error).__name__)  # noqa: TRY400
+
+
+def _forget_expired() -> None:
+    # kombu keeps a queue as a list whose oldest message is the last.
+    client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2)
+    with client:
+        for message in client.lrange(QUEUE, -FORGET_AT_ONCE, -1):
+            if _has_expired(message):
+                client.lrem(QUEUE, -1, message)
+
+
+def _has_expired(message: bytes) -> bool:
+    try:
+        expires = json.loads(message)["headers"]["expires"]
+        return expires is not None and datetime.fromisoformat(expires) < datetime.now(UTC) + FORGET_EARLY
+    except (ValueError, KeyError, TypeError):
+        return False
 
 
 def queue_down() -> TryLater:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import numpy as np
 import pytest
+import redis
 from django.db import connection
 
 from predictions import gateway
 from predictions.errors import TryLater
-from predictions.gateway import process
+from predictions.gateway import process, wire
+from predictions.gateway.lanes import MAX_IN_FLIGHT, Lane
 from predictions.models import Prediction
 from predictions.values import Actor
 from tests import factories
@@ -116,3 +120,81 @@ def test_without_redis_the_caller_hears_so(settings, monkeypatch):
     with pytest.raises(TryLater) as refused:
         answer(target, [[1]])
     assert refused.value.code == "queue_unavailable"
+
+
+def test_cases_do_not_stay_in_the_queue_when_nobody_takes_them(worker, settings):
+    target = factories.target(factories.version())
+    queue = redis.Redis.from_url(settings.REDIS_URL)
+    with halted(worker, "interactive"):
+        # The first goes to the hanging worker's socket, which waited for it.
+        for value in (4711, 4712, 4713):
+            with pytest.raises(TryLater):
+                answer(target, [[value]], seconds=1.0)
+        assert queue.llen("interactive") == 0
+    assert answer(target, [[2]])[0].outputs["value"] == pytest.approx(4.0)
+
+
+def test_messages_that_are_still_wanted_stay_in_the_queue(settings, monkeypatch):
+    monkeypatch.setattr(wire, "QUEUE", "queue-of-this-test")
+    queue = redis.Redis.from_url(settings.REDIS_URL)
+    now = datetime.now(UTC)
+    ends = {"late": now - timedelta(seconds=1), "wanted": now + timedelta(seconds=30)}
+    messages = {
+        name: json.dumps({"body": name, "headers": {"expires": end.isoformat()}})
+        for name, end in ends.items()
+    }
+    lasting = json.dumps({"body": "lasting", "headers": {"expires": None}})
+    queue.lpush("queue-of-this-test", messages["late"], messages["wanted"], lasting, b"no message")
+    wire.Wire(lambda reply: None).forget_expired()
+    left = [message.decode() for message in queue.lrange("queue-of-this-test", 0, -1)]
+    queue.delete("queue-of-this-test")
+    assert left == ["no message", lasting, messages["wanted"]]
+
+
+def test_a_group_that_cannot_be_sent_does_not_block_those_behind_it(worker, monkeypatch):
+    target = factories.target(factories.version())
+    sending = wire.Wire.send
+
+    def broken(*arguments):
+        raise ValueError("4711")
+
+    for _ in range(MAX_IN_FLIGHT + 1):
+        monkeypatch.setattr(wire.Wire, "send", broken)
+        with pytest.raises(TryLater) as refused:
+            answer(target, [[1]], seconds=0.5)
+        assert "4711" not in refused.value.message
+    monkeypatch.setattr(wire.Wire, "send", sending)
+    assert answer(target, [[2]])[0].outputs["value"] == pytest.approx(4.0)
+
+
+def test_who_gives_up_first_does_not_take_the_reply_from_those_who_still_wait(worker, monkeypatch):
+    """Two go in one message behind a third; the one with less time leaves, the other is answered in time."""
+    target = factories.target(factories.version())
+    answer(target, [[1]])
+    push = Lane.push
+    monkeypatch.setattr(Lane, "push", lambda lane, one: push(lane, one) if len(lane._pending) > 1 else None)
+    given: dict[str, object] = {}
+
+    def call(name, seconds):
+        begun = time.monotonic()
+        try:
+            given[name] = answer(target, [[len(name)]], seconds=seconds)[0].outputs["value"]
+        except TryLater as error:
+            given[name] = error.code
+        given[f"{name} after"] = time.monotonic() - begun
+        connection.close()
+
+    threads = [
+        threading.Thread(target=call, args=(name, seconds))
+        for name, seconds in (("first", 1.0), ("short", 2.0), ("patient", 20.0))
+    ]
+    with halted(worker, "interactive"):
+        for thread in threads:
+            thread.start()
+            time.sleep(0.2)
+        threads[0].join()
+        threads[1].join()
+    threads[2].join()
+    assert (given["first"], given["short"]) == ("deadline_passed", "deadline_passed")
+    assert given["patient"] == pytest.approx(14.0)
+    assert given["patient after"] < 10
