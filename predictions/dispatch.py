@@ -9,13 +9,13 @@ import logging
 from typing import BinaryIO
 from uuid import UUID
 
+import redis
 from celery import current_app
-from django.db import transaction
-from django.utils import timezone
+from django.db import DatabaseError, transaction
 from kombu.exceptions import OperationalError
 
 from predictions.models import Job
-from predictions.services import jobs, uploads
+from predictions.services import jobs, sources, uploads
 from predictions.values import Actor, BuildRequest
 
 logger = logging.getLogger(__name__)
@@ -46,9 +46,15 @@ def build(
         sample_stream=sample_stream,
         sample_filename=sample_filename,
     )
-    with transaction.atomic():
-        job = jobs.create(kind=Job.Kind.BUILD, name=request.name, request=request, source=source, actor=actor)
-        send_after_commit(job)
+    try:
+        with transaction.atomic():
+            job = jobs.create(
+                kind=Job.Kind.BUILD, name=request.name, request=request, source=source, actor=actor
+            )
+            send_after_commit(job)
+    except BaseException:
+        sources.forget_without_job(source)
+        raise
     return job
 
 
@@ -76,7 +82,14 @@ def send(job_id: UUID, kind: Job.Kind) -> None:
     """Put the hint in the queue. Without a broker the row waits and the sweeper sends it later."""
     try:
         current_app.send_task(TASKS[kind], args=[str(job_id)])
-    except OperationalError:
-        logger.warning("The queue did not take job %s; it waits for the sweeper.", job_id)
+    except (OperationalError, redis.RedisError, OSError) as error:
+        # A server that is full or slow does not answer as one that is away.
+        logger.warning(
+            "The queue did not take job %s (%s); it waits for the sweeper.", job_id, type(error).__name__
+        )
         return
-    Job.objects.filter(pk=job_id).update(sent_at=timezone.now())
+    try:
+        jobs.note_sent(job_id)
+    except DatabaseError:
+        # The row is there and its hint is sent; a second hint does no harm.
+        logger.warning("That job %s was sent could not be noted.", job_id)

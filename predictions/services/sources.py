@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.db import DatabaseError
+
 from predictions import repository
 from predictions.models import Source
 
@@ -15,3 +17,12 @@ def forget(source: Source) -> None:
     source.key = source.sample_key = ""
     for key in keys:
         repository.delete(key)
+
+
+def forget_without_job(source: Source) -> None:
+    """Forget a source that no job came to know. A database that is away does not tell, and the bytes stay."""
+    try:
+        if not source.jobs.exists():
+            forget(source)
+    except DatabaseError:
+        return
