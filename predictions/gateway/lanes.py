@@ -13,8 +13,15 @@ from predictions.values import Ask, AskReply
 MAX_IN_FLIGHT = 8
 """Groups of one version that one web process has under way at most; enough to keep several workers busy."""
 
-GATHER_SECONDS = 0.005
-"""How long a caller lets others join while a group is under way; fast models reply sooner than that."""
+GATHER_SECONDS = (0.005, 0.025)
+"""Least and most that a caller lets others join while a group is under way.
+
+In between it is as long as a group takes to come back: a message costs more than an answer, so under load fewer and
+larger messages serve everybody sooner, while a slow model still gets several workers to work for it.
+"""
+
+LEARNING = 0.1
+"""How much the newest round trip counts in the average."""
 
 
 @dataclass(slots=True, eq=False)
@@ -53,6 +60,7 @@ class Batch:
 
     id: int
     lane: Lane
+    sent_at: float = 0.0
     waiters: dict[int, Waiter] = field(default_factory=dict)
 
     @property
@@ -94,6 +102,7 @@ class Lane:
         self._pending: list[Waiter] = []
         self._pending_rows = 0
         self._in_flight: dict[int, Batch] = {}
+        self._round_trip = 0.0
         self.last_used = time.monotonic()
 
     def join(self, waiter: Waiter) -> Batch | None:
@@ -124,6 +133,8 @@ class Lane:
         """A reply came (or is given up): the batch it is for, and the next one to send, where there are such."""
         with self._lock:
             done = self._in_flight.pop(batch_id, None)
+            if done is not None:
+                self._round_trip += LEARNING * (time.monotonic() - done.sent_at - self._round_trip)
             following = self._take() if done is not None and self._pending else None
             return done, following
 
@@ -133,6 +144,12 @@ class Lane:
             if waiter in self._pending:
                 self._pending.remove(waiter)
                 self._pending_rows -= waiter.rows
+
+    @property
+    def gather_seconds(self) -> float:
+        """How long a caller waits for company while a group is under way."""
+        least, most = GATHER_SECONDS
+        return min(max(self._round_trip, least), most)
 
     @property
     def is_idle(self) -> bool:
@@ -149,7 +166,7 @@ class Lane:
             count += 1
         taken, self._pending = self._pending[:count], self._pending[count:]
         self._pending_rows -= rows
-        batch = Batch(self._next_id(), self)
+        batch = Batch(self._next_id(), self, time.monotonic())
         for waiter in taken:
             waiter.group_id = batch.id
             batch.waiters[waiter.ask.number] = waiter

@@ -11,7 +11,7 @@ import time
 from django.conf import settings
 
 from predictions.errors import DeskError, ModelFailed, TryLater
-from predictions.gateway.lanes import GATHER_SECONDS, Batch, Key, Lane, Waiter
+from predictions.gateway.lanes import Batch, Key, Lane, Waiter
 from predictions.gateway.wire import Wire
 from predictions.values import Group, GroupReply
 
@@ -40,7 +40,7 @@ class ProcessGateway:
         self._wire.ensure_listening(SUBSCRIBE_SECONDS)
         lane = self._lane(key)
         batch = lane.join(waiter)
-        if batch is None and not waiter.wait(GATHER_SECONDS):
+        if batch is None and not waiter.wait(lane.gather_seconds):
             batch = lane.push(waiter)
         elif batch is None:
             return

@@ -15,7 +15,7 @@ from predictions.signature.validation import Validator
 from predictions.values import Actor
 
 FRESH_SECONDS = 1.0
-"""How long a process may go on answering with what was live before somebody changed it."""
+"""How long what was looked up is good; a process answers with it at most twice as long after somebody changed it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,22 @@ class _Shelf:
         self._compiled: dict[int, tuple[Signature, Validator]] = {}
 
     def get(self, slug: str) -> Target | None:
+        """What is held and fresh. Of many callers who meet a stale one, one looks again while the others go on."""
         held = self._held.get(slug)
-        return held[1] if held is not None and self._clock() - held[0] < FRESH_SECONDS else None
+        if held is None:
+            return None
+        age = self._clock() - held[0]
+        if age < FRESH_SECONDS:
+            return held[1]
+        with self._lock:
+            now_held = self._held.get(slug)
+            if now_held is not held and now_held is not None:
+                return now_held[1]
+            if age >= 2 * FRESH_SECONDS:
+                return None
+            # Good for the others for as long as it was; this caller brings the new one.
+            self._held[slug] = (held[0] + FRESH_SECONDS, held[1])
+            return None
 
     def put(self, target: Target) -> None:
         with self._lock:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from predictions.errors import TooManyRequests, TryLater
-from predictions.gateway.lanes import MAX_IN_FLIGHT, Batch, Key, Lane, Waiter
+from predictions.gateway.lanes import GATHER_SECONDS, MAX_IN_FLIGHT, Batch, Key, Lane, Waiter
 from predictions.values import Ask
 
 KEY = Key(1, 2, 3)
@@ -172,3 +172,23 @@ def test_many_threads_joining_are_each_sent_once():
     for thread in threads:
         thread.join()
     assert sorted(sent) == list(range(200))
+
+
+def test_callers_wait_longer_for_company_where_groups_take_longer(monkeypatch):
+    lane = lane_of()
+    now = [100.0]
+    monkeypatch.setattr("predictions.gateway.lanes.time.monotonic", lambda: now[0])
+    least, most = GATHER_SECONDS
+    assert lane.gather_seconds == least
+    for number in range(50):
+        batch = lane.join(waiter_of(number))
+        assert batch is not None
+        now[0] += 0.012
+        lane.finish(batch.id)
+    assert lane.gather_seconds == pytest.approx(0.012, rel=0.05)
+    for number in range(50):
+        batch = lane.join(waiter_of(number))
+        assert batch is not None
+        now[0] += 5.0
+        lane.finish(batch.id)
+    assert lane.gather_seconds == most
