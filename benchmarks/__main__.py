@@ -48,12 +48,17 @@ def parser() -> argparse.ArgumentParser:
         prog="benchmarks/run", description="Model Desk and its peers under the same load, in turn."
     )
     found.add_argument(
-        "--peer", action="append", choices=[*PEERS, "all"], help="beside whom (again for more; default: mlserver)"
+        "--peer",
+        action="append",
+        choices=[*PEERS, "all"],
+        help="beside whom (again for more; default: mlserver)",
     )
     found.add_argument(
         "--subject", action="append", choices=list(cases.TITLES), help="only this estimator (default: both)"
     )
-    found.add_argument("--quick", action="store_true", help="windows of 3 s: shows that it works, not how fast")
+    found.add_argument(
+        "--quick", action="store_true", help="windows of 3 s: shows that it works, not how fast"
+    )
     found.add_argument("--publish", action="store_true", help="copy the result into docs/benchmarks as well")
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -33,9 +34,12 @@ def compare(name: str, subject: Subject, answers: Sequence[Answer]) -> Agreement
         wanted = subject.probabilities[place]
         if answer.label != subject.labels[place] or len(answer.probabilities) != len(wanted):
             raise DisagreementError(f"{name} answers case {place} of {subject.name} with another label.")
-        differences = (abs(a - b) for a, b in zip(answer.probabilities, wanted, strict=True))
-        largest = max(largest, *differences)
-    # Written so that a difference of NaN is one.
-    if not largest <= TOLERANCE:
+        largest = max(largest, *(_distance(a, b) for a, b in zip(answer.probabilities, wanted, strict=True)))
+    if largest > TOLERANCE:
         raise DisagreementError(f"{name} is {largest:g} away from scikit-learn on {subject.name}.")
     return Agreement(cases=len(answers), largest_difference=largest)
+
+
+def _distance(given: float, wanted: float) -> float:
+    # NaN compares as false with everything, also with the largest distance allowed.
+    return math.inf if math.isnan(given) else abs(given - wanted)

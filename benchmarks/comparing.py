@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks import agreement, http_calls, load, machine
 from benchmarks.agreement import DisagreementError
 from benchmarks.cases import Row, Subject
-from benchmarks.contestants import Contestant
+from benchmarks.contestants import Answer, Contestant
 from benchmarks.processes import proportional_bytes
 from benchmarks.rounds import CONNECTIONS, LostRowsError, Plan, Window, alternate, settle, summary
 from benchmarks.site import Site
@@ -20,7 +20,9 @@ MANY = 1000
 CALLERS = 16
 
 
-def compare(site: Site, ours: Contestant, peer: Contestant, subject: Subject, plan: Plan, folder: Path) -> dict[str, Any]:
+def compare(
+    site: Site, ours: Contestant, peer: Contestant, subject: Subject, plan: Plan, folder: Path
+) -> dict[str, Any]:
     """Everything measured about ``subject``, as it goes into the JSON file.
 
     Raises DisagreementError, LostRowsError, LoadError, RefusedError: a run with one of these has no result.
@@ -30,7 +32,9 @@ def compare(site: Site, ours: Contestant, peer: Contestant, subject: Subject, pl
     report["agreement"] = {one.name: _agreement(one, subject, site) for one in contestants}
     memory_idle = {one.name: memory(one) for one in contestants}
     bodies = {
-        one.name: load.write_bodies([one.body_of([row]) for row in subject.rows], folder / f"{one.name}.bodies")
+        one.name: load.write_bodies(
+            [one.body_of([row]) for row in subject.rows], folder / f"{one.name}.bodies"
+        )
         for one in contestants
     }
     report["windows"], report["summaries"] = [], []
@@ -44,7 +48,8 @@ def compare(site: Site, ours: Contestant, peer: Contestant, subject: Subject, pl
     report["memory_after"] = {one.name: memory(one) for one in contestants}
     report["start_seconds"] = {one.name: one.start_seconds for one in contestants}
     report["commands"] = {
-        one.name: _shown(load.command(one, bodies[one.name], connections=64, seconds=plan.seconds)) for one in contestants
+        one.name: _shown(load.command(one, bodies[one.name], connections=64, seconds=plan.seconds))
+        for one in contestants
     }
     return report
 
@@ -89,7 +94,7 @@ def _agreement(contestant: Contestant, subject: Subject, site: Site) -> dict[str
     return asdict(found)
 
 
-def check_history(subject: Subject, answers: Sequence[agreement.Answer], stored: dict[str, dict[str, Any]]) -> None:
+def check_history(subject: Subject, answers: Sequence[Answer], stored: dict[str, dict[str, Any]]) -> None:
     """Each answer's id finds its own case and its own answer. Raises DisagreementError, LostRowsError."""
     for place, answer in enumerate(answers):
         row = stored.get(answer.id or "")
@@ -118,4 +123,7 @@ def _tell(window: Window) -> None:
 
 def _shown(command: Sequence[str]) -> str:
     parts = ["Authorization: Bearer KEY" if part.startswith("Authorization:") else part for part in command]
-    return " ".join(f"'{part}'" if " " in part else Path(part).name if "/" in part and "://" not in part else part for part in parts)
+    return " ".join(
+        f"'{part}'" if " " in part else Path(part).name if "/" in part and "://" not in part else part
+        for part in parts
+    )

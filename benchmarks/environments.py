@@ -26,9 +26,7 @@ def ensure(name: str, requirements: Path) -> Path:
     uv = str(Path(sys.executable).with_name("uv"))
     run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(home)])
     python = str(programs / "python")
-    run(
-        [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", python, "-r", str(requirements)]
-    )
+    run([uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", python, "-r", str(requirements)])
     stamp.write_text(wanted)
     return programs
 

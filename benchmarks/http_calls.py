@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import http.client
-import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 from benchmarks.cases import Row
@@ -63,32 +63,25 @@ def first_answer(contestant: Contestant, row: Row, alive: Callable[[], None]) ->
 
 def ask_all(contestant: Contestant, rows: Sequence[Row], *, callers: int) -> list[Answer]:
     """Every row in a request of its own, ``callers`` at a time so that servers group them; answers in row order."""
-    waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
-    for place in range(len(rows)):
-        waiting.put(place)
+    places = iter(range(len(rows)))
+    taking = threading.Lock()
     answers: dict[int, Answer] = {}
-    faults: list[Exception] = []
 
     def work() -> None:
         caller = Caller(contestant)
         try:
-            while not faults:
-                place = waiting.get_nowait()
+            while True:
+                with taking:
+                    place = next(places, None)
+                if place is None:
+                    return
                 (answers[place],) = contestant.read(caller.post(contestant.body_of([rows[place]])))
-        except queue.Empty:
-            pass
-        except Exception as error:  # noqa: BLE001 - handed to the caller below
-            faults.append(error)
         finally:
             caller.close()
 
-    threads = [threading.Thread(target=work) for _ in range(callers)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if faults:
-        raise faults[0]
+    with ThreadPoolExecutor(callers) as pool:
+        for done in [pool.submit(work) for _ in range(callers)]:
+            done.result()
     return [answers[place] for place in range(len(rows))]
 
 

@@ -167,7 +167,9 @@ def serving(peer: Peer, subject: Subject) -> Iterator[Contestant]:
     }
     log = folder / "server.log"
     begun = time.monotonic()
-    with running([str(programs / program), *arguments], cwd=here, environment=environment, log=log) as process:
+    with running(
+        [str(programs / program), *arguments], cwd=here, environment=environment, log=log
+    ) as process:
         contestant = Contestant(
             name=peer.name,
             url=f"http://127.0.0.1:{port}{peer.path}",

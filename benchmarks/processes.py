@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -85,8 +84,3 @@ def check_alive(process: psutil.Process, log: Path) -> None:
             return
     tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
     raise ProgramEndedError(f"A server ended by itself. The end of {log}:\n{tail}")
-
-
-def pause_until_calm(seconds: float) -> None:
-    """Let what the last window left behind (writes, connections) settle."""
-    time.sleep(seconds)

@@ -152,8 +152,8 @@ class Site:
 
     def _connect(self) -> psycopg2.extensions.connection:
         found = urlsplit(self.database_url)
-        address = {"dbname": found.path.lstrip("/"), "user": found.username, **dict(parse_qsl(found.query))}
-        return psycopg2.connect(**address)
+        host = dict(parse_qsl(found.query)).get("host")
+        return psycopg2.connect(dbname=found.path.lstrip("/"), user=found.username, host=host)
 
 
 def answers_in(said: Mapping[str, Any]) -> list[Answer]:

@@ -19,7 +19,14 @@ def document(run: Mapping[str, Any]) -> str:
         f"{facts['system']}, Python {facts['python']}. {run['rounds']} windows of {run['seconds']} s for each figure, in turn; "
         "medians.",
         "",
-        *(["**A quick run on a machine that did other things as well: it shows that everything works, not how fast.**", ""] if run["is_quick"] else []),
+        *(
+            [
+                "**A quick run on a machine that did other things as well: it shows that everything works, not how fast.**",
+                "",
+            ]
+            if run["is_quick"]
+            else []
+        ),
         f"Command: `{run['command']}`. Versions: {', '.join(f'{name} {value}' for name, value in run['versions'].items())}.",
         "",
     ]
@@ -60,7 +67,11 @@ def ratios(reports: Sequence[Mapping[str, Any]]) -> list[str]:
     for report in reports:
         peer = report["peer"]
         for connections in dict.fromkeys(one["connections"] for one in report["summaries"]):
-            pair = {one["contestant"]: one["rate"] for one in report["summaries"] if one["connections"] == connections}
+            pair = {
+                one["contestant"]: one["rate"]
+                for one in report["summaries"]
+                if one["connections"] == connections
+            }
             theirs = pair.pop(peer)
             (ours,) = pair.values()
             said.append(f"{report['title']}, {connections} connections: {ours / theirs:.2f} × {peer}")
@@ -69,7 +80,9 @@ def ratios(reports: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _throughput_line(one: Mapping[str, Any]) -> str:
     noisy = " `*`" if one["is_noisy"] else ""
-    kept = "keeps nothing" if one["rows"] is None else f"{one['rows'] - one['answered']} of {one['answered']:,}"
+    kept = (
+        "keeps nothing" if one["rows"] is None else f"{one['rows'] - one['answered']} of {one['answered']:,}"
+    )
     return (
         f"| {one['contestant']} | {one['connections']} | {one['rate']:,.0f} ({one['rate_low']:,.0f} to {one['rate_high']:,.0f}){noisy} "
         f"| {one['p50']:.1f} | {one['p99']:.1f} | {one['cpu_us']:,.0f} | {one['errors']} | {kept} |"

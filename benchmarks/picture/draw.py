@@ -45,7 +45,9 @@ def chart(run: dict[str, Any]) -> alt.FacetChart:
     base = alt.Chart().encode(
         x=alt.X("rate:Q", title="answers per second", scale=alt.Scale(zero=True)),
         y=alt.Y("milliseconds:Q", title="latency, ms", scale=alt.Scale(type="log")),
-        color=alt.Color("contestant:N", title=None, scale=alt.Scale(domain=names, range=COLORS[: len(names)])),
+        color=alt.Color(
+            "contestant:N", title=None, scale=alt.Scale(domain=names, range=COLORS[: len(names)])
+        ),
         order="connections:Q",
     )
     panel = alt.layer(
@@ -57,7 +59,11 @@ def chart(run: dict[str, Any]) -> alt.FacetChart:
     notes = [
         "Each point: 1, 16 or 64 connections, as written beside it. Right and down is better.",
         "Model Desk stores each answer in PostgreSQL before it is sent; the others keep nothing.",
-        *(["A quick run on a busy machine: it shows that everything works, not how fast."] if run["is_quick"] else []),
+        *(
+            ["A quick run on a busy machine: it shows that everything works, not how fast."]
+            if run["is_quick"]
+            else []
+        ),
     ]
     return (
         panel.facet(
