@@ -1,0 +1,169 @@
+"""A version that cannot become ONNX, from its file to answers, through a real worker and its confined process."""
+
+from __future__ import annotations
+
+import io
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import joblib
+import psutil
+import pytest
+from sklearn.datasets import load_iris
+from sklearn.semi_supervised import LabelPropagation
+
+from deploy_site.supervisor import Process, Supervisor
+from predictions import gateway
+from predictions.errors import DeskError
+from predictions.models import Job, ModelVersion, Prediction
+from predictions.registry import Registry
+from predictions.sandbox import NativeServer
+from predictions.selectors.targets import Target
+from predictions.services import builds, jobs, uploads
+from predictions.values import Actor, BuildRequest, GivenAnswer
+from tests import factories
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.e2e]
+
+ROWS, KINDS = load_iris(return_X_y=True)
+PATIENCE_SECONDS = 30
+
+
+@pytest.fixture(scope="module")
+def estimator() -> LabelPropagation:
+    return LabelPropagation().fit(ROWS, KINDS)
+
+
+def built(estimator: Any) -> ModelVersion:
+    """The version a build makes of the estimator's file."""
+    actor = factories.actor_for(factories.user(is_staff=True))
+    stream = io.BytesIO()
+    joblib.dump(estimator, stream)
+    stream.seek(0)
+    source = uploads.receive(actor=actor, stream=stream, filename="spread.joblib")
+    request = BuildRequest(name="Spread", go_live=True, visibility="public")
+    job = jobs.create(kind=Job.Kind.BUILD, name="Spread", request=request, source=source, actor=actor)
+    builds.run(job.pk)
+    job.refresh_from_db()
+    assert job.status == "succeeded", job.error_message
+    assert job.version is not None
+    assert job.version.runtime == "native"
+    return job.version
+
+
+def answer(target: Target, rows: Any) -> list[GivenAnswer]:
+    checked = target.validator.check_payload(rows.tolist(), max_rows=500)
+    return gateway.answer(
+        target=target, rows=checked, actor=Actor(visitor=uuid4()), face="api", seconds=PATIENCE_SECONDS
+    )
+
+
+def shares(given: list[GivenAnswer]) -> list[list[float]]:
+    return [list(one.outputs["probabilities"].values()) for one in given]
+
+
+def servers_of(pid: int) -> list[psutil.Process]:
+    """Every process of every native runtime below a process."""
+    return [one for one in psutil.Process(pid).children(recursive=True) if is_server(one)]
+
+
+def is_server(process: psutil.Process) -> bool:
+    """Whether a process is alive and part of a native runtime."""
+    try:
+        return "launcher.py" in " ".join(process.cmdline())
+    except psutil.Error:
+        return False
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < until, "it did not come to that"
+        time.sleep(0.05)
+
+
+def interactive(worker: Supervisor) -> Process:
+    return next(process for process in worker.processes if process.name == "interactive")
+
+
+def test_it_is_served_by_its_library_and_outlives_its_process(
+    worker: Supervisor, estimator: LabelPropagation
+) -> None:
+    target = factories.target(built(estimator))
+    expected = estimator.predict_proba(ROWS[:100]).tolist()
+    assert shares(answer(target, ROWS[:100])) == expected
+    assert Prediction.objects.count() == 100
+
+    process = interactive(worker)
+    started = servers_of(process.group)
+    assert started
+    started[-1].kill()
+    wait_for(lambda: not any(map(is_server, started)))
+    assert shares(answer(target, ROWS[:100])) == expected
+    assert Prediction.objects.count() == 200
+
+    second = servers_of(process.group)
+    process.stop()
+    try:
+        wait_for(lambda: not any(map(is_server, second)))
+    finally:
+        process.start()
+    # One row goes through other BLAS routines than a hundred: the last digits differ.
+    assert shares(answer(target, ROWS[:1]))[0] == pytest.approx(expected[0])
+
+
+def test_a_call_whose_process_is_killed_fails_whole_and_the_next_is_answered(
+    worker: Supervisor, estimator: LabelPropagation
+) -> None:
+    target = factories.target(built(estimator))
+    before = servers_of(interactive(worker).group)
+    answer(target, ROWS[:1])
+    started = [one for one in servers_of(interactive(worker).group) if one not in before]
+    # The confined one has no process below it.
+    (hanging,) = (one for one in started if not one.children())
+    hanging.suspend()
+    try:
+        with pytest.raises(DeskError):
+            gateway.answer(
+                target=target,
+                rows=target.validator.check_payload(ROWS[:20].tolist(), max_rows=500),
+                actor=Actor(visitor=uuid4()),
+                face="api",
+                seconds=1.5,
+            )
+    finally:
+        hanging.kill()
+    assert len(answer(target, ROWS[:2])) == 2
+    assert Prediction.objects.count() == 3
+
+
+def test_its_process_ends_when_others_take_its_place(estimator: LabelPropagation) -> None:
+    version = built(estimator)
+    assert version.current_revision is not None
+    document = version.current_revision.document
+    loaded: list[NativeServer] = []
+
+    def load(version_id: int) -> NativeServer:
+        loaded.append(
+            NativeServer.of_artifact(
+                key=version.artifact_key,
+                sha256=version.artifact_sha256,
+                file_format=version.source.format,
+                signature_document=document,
+            )
+        )
+        return loaded[-1]
+
+    before = servers_of(os.getpid())
+    registry = Registry(load=load, limit=1)
+    for version_id in (1, 2):
+        with registry.lease(version_id) as runtime:
+            assert len(runtime.predict(ROWS[:2].tolist())) == 2
+    assert loaded[0]._child is None
+    assert loaded[1]._child is not None
+    assert len(servers_of(os.getpid())) > len(before)
+    registry.close()
+    assert [one for one in servers_of(os.getpid()) if one not in before] == []
