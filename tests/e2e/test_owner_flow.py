@@ -62,7 +62,7 @@ def test_a_file_is_brought_built_looked_at_and_goes_live(site, new_page, loan_fi
         else:
             page.get_by_label("purpose", exact=True).select_option(purpose)
         page.get_by_role("button", name="Get the answer").click()
-        expect(page.locator("#answer .answer")).to_be_visible()
+        expect(page.locator("#answer .answer:not([data-stale])")).to_be_visible()
         expected = estimator.predict_proba(pd.DataFrame([{"amount": amount, "purpose": purpose}]))[0]
         row = Prediction.objects.get(inputs=[float(amount), purpose])
         assert row.outputs["probabilities"] == pytest.approx(dict(zip("01", expected, strict=True)), abs=1e-6)
