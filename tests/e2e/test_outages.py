@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import re
 import signal
@@ -11,15 +10,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import joblib
-import numpy as np
 import psutil
 import pytest
 import requests
-from sklearn.linear_model import LinearRegression
 
 from deploy_site.embedded import postgres, valkey
-from tests.e2e.test_bad_files import tree_that_never_ends
+from tests.e2e.hostile_files import line, tree_that_never_ends
+from tests.support.servers import ROOT
 from tests.support.sites import Site, wait_for
 
 pytestmark = pytest.mark.e2e
@@ -27,14 +24,6 @@ pytestmark = pytest.mark.e2e
 PATIENCE_SECONDS = 20
 SLUG = "outage-line"
 PREDICT = f"/api/v1/models/{SLUG}/predict"
-
-
-def line() -> bytes:
-    """An estimator that answers with twice its first number."""
-    rows = np.random.default_rng(0).normal(size=(50, 2))
-    stream = io.BytesIO()
-    joblib.dump(LinearRegression().fit(rows, rows[:, 0] * 2), stream)
-    return stream.getvalue()
 
 
 def bring(site: Site, name: str, content: bytes) -> str:
@@ -112,7 +101,7 @@ def require_sorry(response: requests.Response, *, says: str) -> None:
     if "json" in response.headers["Content-Type"]:
         assert response.headers["Content-Type"] == "application/problem+json"
         assert response.json()["code"]
-    for secret in ("Traceback", "psycopg2", "OperationalError", "redis.", "kombu", "/work/"):
+    for secret in ("Traceback", "psycopg2", "OperationalError", "redis.", "kombu", str(ROOT)):
         assert secret not in response.text
 
 
