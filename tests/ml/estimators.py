@@ -10,6 +10,9 @@ import numpy as np
 import pandas as pd
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 
 from predictions.ml.building import build_from_file
 from predictions.ml.plan import Plan
@@ -115,3 +118,35 @@ def rows_of(table: Any) -> list[tuple[Any, ...]]:
         )
         for row in values
     ]
+
+
+def lenient(**more: Any) -> OneHotEncoder:
+    """An encoder that takes categories it never saw."""
+    return OneHotEncoder(handle_unknown="ignore", **more)
+
+
+def filled(strategy: str, then: Any, **more: Any) -> Pipeline:
+    """Missing values filled in, then the next step."""
+    return make_pipeline(SimpleImputer(strategy=strategy, **more), then)
+
+
+def fresh(table: Any, seed: int = 9, count: int = 150) -> Any:
+    """Rows that no build has seen: each column shuffled by itself, numbers moved a little."""
+    random = np.random.default_rng(seed)
+    frame = pd.DataFrame(table)
+    made = {name: random.choice(frame[name].to_numpy(), count) for name in frame.columns}
+    for name in frame.columns:
+        if frame[name].dtype.kind == "f":
+            made[name] = made[name] * random.uniform(0.8, 1.2, count)
+    shuffled = pd.DataFrame(made)
+    return shuffled if isinstance(table, pd.DataFrame) else shuffled.to_numpy()
+
+
+def assert_same_classes(built: Built, estimator: Any, table: Any) -> None:
+    """Hold classes and probabilities of an artifact to the estimator's own."""
+    answers = answers_of(built.runtime(), rows_of(table))
+    values = [name.value for name in built.signature.main_output.classes]
+    assert [values[answer.class_index] for answer in answers] == estimator.predict(table).tolist()
+    if built.signature.main_output.probabilities:
+        ours = np.array([answer.probabilities for answer in answers])
+        np.testing.assert_allclose(ours, estimator.predict_proba(table), atol=1e-5)
