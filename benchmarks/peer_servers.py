@@ -101,7 +101,10 @@ PEERS = {
             name="bentoml",
             package="bentoml",
             settings="batchable=True",
-            command=["bentoml", "serve", "service:Subject", "--host", "127.0.0.1", "--port", "{port}"],
+            command=[
+                *("bentoml", "serve", "service:Subject", "--working-dir", "{here}"),
+                *("--host", "127.0.0.1", "--port", "{port}"),
+            ],
             path="/predict",
             body_of=rows_under("inputs"),
             answers_in=by_probability,
@@ -135,7 +138,18 @@ PEERS = {
             package="fastapi",
             settings=f"hand-written, async, {CORES} workers",
             command=[
-                *("uvicorn", "app:app", "--host", "127.0.0.1", "--port", "{port}", "--workers", "{workers}"),
+                *(
+                    "uvicorn",
+                    "app:app",
+                    "--app-dir",
+                    "{here}",
+                    "--host",
+                    "127.0.0.1",
+                    "--port",
+                    "{port}",
+                    "--workers",
+                    "{workers}",
+                ),
                 *("--log-level", "warning", "--no-access-log"),
             ],
             path="/predict",
@@ -168,7 +182,7 @@ def serving(peer: Peer, subject: Subject) -> Iterator[Contestant]:
     log = folder / "server.log"
     begun = time.monotonic()
     with running(
-        [str(programs / program), *arguments], cwd=here, environment=environment, log=log
+        [str(programs / program), *arguments], cwd=folder, environment=environment, log=log
     ) as process:
         contestant = Contestant(
             name=peer.name,
