@@ -122,10 +122,10 @@ def _forget_expired() -> None:
     with client:
         for message in client.lrange(QUEUE, -FORGET_AT_ONCE, -1):
             if _has_expired(message):
-                client.lrem(QUEUE, -1, message)
+                client.lrem(QUEUE, -1, message)  # type: ignore[arg-type] # bytes go as they are
 
 
-def _has_expired(message: bytes) -> bool:
+def _has_expired(message: bytes | str) -> bool:
     try:
         expires = json.loads(message)["headers"]["expires"]
         return expires is not None and datetime.fromisoformat(expires) < datetime.now(UTC) + FORGET_EARLY

@@ -58,7 +58,9 @@ def parity_words(report: Mapping[str, Any]) -> str:
         return str(report.get("reason") or "")
     rows = number_format(parity["rows"], use_l10n=True, force_grouping=True)
     if parity["verdict"] != "equal":
-        return _("The converted form answers differently on some of %(rows)s rows, so it is not used.") % {"rows": rows}
+        return _("The converted form answers differently on some of %(rows)s rows, so it is not used.") % {
+            "rows": rows
+        }
     return _("Equal on %(rows)s rows; largest difference %(difference)s.") % {
         "rows": rows,
         "difference": _tidy(parity["largest_difference"]),

@@ -11,6 +11,7 @@ from django.urls import reverse
 from pytest_django.fixtures import Settings
 
 from predictions.api import lane
+from predictions.api.errors import problem_of
 from predictions.models import Prediction
 from predictions.selectors import api_keys as known_keys
 from predictions.services import api_keys
@@ -146,7 +147,7 @@ def test_a_known_key_and_a_known_ml_model_cost_no_query(
     people: People, shelf: Shelf, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
 ) -> None:
     people.key.post("models/sum/predict", GOOD)
-    monkeypatch.setattr(lane, "respond", lambda actor, slug, data: lane.problem_of(ValueError()).response())
+    monkeypatch.setattr(lane, "respond", lambda actor, slug, data: problem_of(ValueError()).response())
     known_keys.find(people.key.headers["Authorization"].removeprefix("Bearer "))
     with django_assert_num_queries(0):
         people.key.post("models/sum/predict", GOOD)

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
@@ -173,7 +174,7 @@ def test_who_gives_up_first_does_not_take_the_reply_from_those_who_still_wait(wo
     answer(target, [[1]])
     push = Lane.push
     monkeypatch.setattr(Lane, "push", lambda lane, one: push(lane, one) if len(lane._pending) > 1 else None)
-    given: dict[str, object] = {}
+    given: dict[str, Any] = {}
 
     def call(name, seconds):
         begun = time.monotonic()
