@@ -69,8 +69,9 @@ def compare(
 ) -> dict[str, Any]:
     """The parity report as a JSON-able document.
 
-    ``verdict`` is "equal" when on every row both answered or both refused, classes are the same (or the original is
-    within the tolerance of a tie), probabilities differ by at most 1e-5 and numbers by at most 1e-4 of their size.
+    ``verdict`` is "equal" when both answered at least one row, on every row both answered or both refused, classes are
+    the same (or the original is within the tolerance of a tie), probabilities differ by at most 1e-5 and numbers by at
+    most 1e-4 of their size.
     ``kinds`` holds the same counts by kind of row; ``worst`` names kinds and fields, never values.
     """
     values = [row.values for row in rows]
@@ -195,10 +196,13 @@ def _report(
     mismatches = sum(tally.label_mismatches for tally in tallies)
     failed = sum(tally.only_one_answered for tally in tallies)
     limit = VALUE_TOLERANCE if value else PROBABILITY_TOLERANCE
-    equal = largest <= limit and not mismatches and not failed and not alone
+    rows = sum(tally.rows for tally in tallies)
+    # Rows that neither answers say nothing about the answers.
+    compared = rows - failed - sum(tally.neither_answered for tally in tallies)
+    equal = compared > 0 and largest <= limit and not mismatches and not failed and not alone
     return {
         "verdict": "equal" if equal else "different",
-        "rows": sum(tally.rows for tally in tallies),
+        "rows": rows,
         "largest_difference": _finite(largest),
         "measure": "relative" if value else "probability",
         "tolerance": limit,

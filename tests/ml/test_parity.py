@@ -224,3 +224,21 @@ def test_a_scaled_forest_answers_any_row_as_the_original(rows: list[Any]) -> Non
     theirs = EstimatorRuntime(FOREST, FOREST_SIGNATURE).predict(rows)
     for ours, their in zip(FOREST_GRAPH.predict(rows), theirs, strict=True):
         assert ours.probabilities == pytest.approx(their.probabilities, abs=1e-5)
+
+
+class Refusing:
+    """Answers nothing at all."""
+
+    def predict(self, rows: Sequence[Any]) -> list[RawAnswer]:
+        raise ModelFailed("No.")
+
+    def margins(self, rows: Sequence[Any]) -> list[float | None]:
+        return [None] * len(rows)
+
+    def close(self) -> None: ...
+
+
+def test_two_that_answer_nothing_are_not_equal() -> None:
+    _, signature, rows = subject(LogisticRegression(max_iter=500))
+    report = compare(Refusing(), Refusing(), rows[:20], signature)
+    assert (report["verdict"], report["rows"]) == ("different", 20)
