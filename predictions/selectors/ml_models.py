@@ -80,7 +80,8 @@ def version(ml_model: MLModel, number: int) -> ModelVersion:
 
 def may_manage(actor: Actor, ml_model: MLModel) -> bool:
     """True for the owner and for superusers: they edit, deploy and roll back."""
-    return actor.is_superuser or (actor.is_staff and actor.user_id == ml_model.owner_id)
+    owns = actor.user_id is not None and actor.user_id == ml_model.owner_id
+    return actor.is_superuser or (actor.is_staff and owns)
 
 
 def may_bring(actor: Actor) -> bool:

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from predictions.errors import NotAllowed
 from predictions.models import Deployment, MLModel, ModelVersion
+from predictions.selectors import ml_models as selectors
 from predictions.values import Actor
 
 
@@ -17,7 +18,7 @@ def go_live(*, version: ModelVersion, actor: Actor) -> Deployment:
     Raises NotAllowed unless the actor owns the ml_model or is a superuser.
     """
     ml_model = MLModel.objects.select_for_update().get(pk=version.ml_model_id)
-    if not (actor.is_superuser or (actor.is_staff and actor.user_id == ml_model.owner_id)):
+    if not selectors.may_manage(actor, ml_model):
         raise NotAllowed("Only the owner of this ML model can change which version is live.")
     open_rows = Deployment.objects.filter(ml_model=ml_model, role=Deployment.Role.LIVE, ended_at=None)
     present = open_rows.first()
@@ -32,7 +33,7 @@ def go_live(*, version: ModelVersion, actor: Actor) -> Deployment:
 @transaction.atomic
 def take_down(*, ml_model: MLModel, actor: Actor) -> None:
     """Stop answering; versions and history stay. Raises NotAllowed."""
-    if not (actor.is_superuser or (actor.is_staff and actor.user_id == ml_model.owner_id)):
+    if not selectors.may_manage(actor, ml_model):
         raise NotAllowed("Only the owner of this ML model can take it down.")
     Deployment.objects.filter(ml_model=ml_model, role=Deployment.Role.LIVE, ended_at=None).update(
         ended_at=timezone.now()

@@ -6,6 +6,7 @@ from django.db import transaction
 
 from predictions.errors import DeskError, NotAllowed
 from predictions.models import MLModel
+from predictions.selectors import ml_models as selectors
 from predictions.values import Actor
 
 
@@ -19,7 +20,7 @@ def describe(
     visibility: str | None = None,
 ) -> MLModel:
     """Change name, description or visibility; the slug stays, so links keep working. Raises NotAllowed, DeskError."""
-    if not (actor.is_superuser or (actor.is_staff and actor.user_id == ml_model.owner_id)):
+    if not selectors.may_manage(actor, ml_model):
         raise NotAllowed("Only the owner of this ML model can change it.")
     if name is not None:
         if not name.strip():

@@ -10,6 +10,7 @@ from django.utils.text import slugify
 
 from predictions.errors import DeskError, NotAllowed
 from predictions.models import MLModel
+from predictions.selectors import ml_models as selectors
 from predictions.values import Actor
 
 _MAX_NAME = 120
@@ -33,7 +34,7 @@ def require_usable_name(*, actor: Actor, name: str) -> None:
 
 def require_owner(*, actor: Actor, ml_model: MLModel) -> None:
     """Raise NotAllowed unless the actor may add versions to ``ml_model``."""
-    if not (actor.is_superuser or (actor.is_staff and actor.user_id == ml_model.owner_id)):
+    if not selectors.may_manage(actor, ml_model):
         raise NotAllowed(
             "An ML model of that name belongs to somebody else; choose another name.", field="name"
         )

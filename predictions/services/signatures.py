@@ -9,6 +9,7 @@ from django.db import transaction
 
 from predictions.errors import Conflict, NotAllowed
 from predictions.models import ModelVersion, SignatureRevision
+from predictions.selectors import ml_models as selectors
 from predictions.signature.editing import apply_edits, changes_between
 from predictions.signature.fields import Signature
 from predictions.values import Actor
@@ -28,7 +29,7 @@ def revise(
         .select_related("ml_model", "current_revision")
         .get(pk=version.pk)
     )
-    if not (actor.is_superuser or (actor.is_staff and actor.user_id == locked.ml_model.owner_id)):
+    if not selectors.may_manage(actor, locked.ml_model):
         raise NotAllowed("Only the owner of this ML model can edit its fields.")
     current = locked.current_revision
     if current is None:

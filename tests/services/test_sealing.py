@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from predictions.errors import InvalidSignature, NotAllowed
 from predictions.models import Deployment, MLModel, ModelVersion, Source
 from predictions.repository import Stored
+from predictions.selectors.ml_models import may_manage
 from predictions.services import naming
 from predictions.services.carrying import carried_over
 from predictions.services.sealing import Built, seal
@@ -189,3 +190,12 @@ def test_a_name_is_found_in_any_case_and_by_its_address(owner: Actor) -> None:
     for name in ("credit RISK", "credit-risk", " Credit risk "):
         assert naming.find(name) == version.ml_model
     assert naming.find("credit") is None
+
+
+def test_an_ml_model_without_an_owner_is_not_everybodys(db: None) -> None:
+    ml_model = MLModel.objects.create(slug="nobodys", name="Nobody's")
+    for actor in (Actor(), Actor(is_staff=True), Actor(api_key_id=1, is_staff=True)):
+        assert not may_manage(actor, ml_model)
+        with pytest.raises(NotAllowed):
+            naming.require_owner(actor=actor, ml_model=ml_model)
+    assert may_manage(Actor(is_superuser=True), ml_model)
