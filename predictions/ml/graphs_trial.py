@@ -9,7 +9,6 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-import onnx
 import onnxruntime
 
 from predictions.errors import BadModelFile
@@ -196,8 +195,3 @@ def _joined(parts: Sequence[Found]) -> Found:
 def small_example(field: Field, value: Value) -> Value:
     """The value to keep as the field's example; None for a tensor nobody would read."""
     return value if field.kind != "tensor" or np.size(value) <= MOST_EXAMPLE_ELEMENTS else None
-
-
-def metadata_of(proto: onnx.ModelProto) -> dict[str, str]:
-    """The exporter's own remarks."""
-    return {entry.key[:100]: entry.value[:1000] for entry in proto.metadata_props[:50]}

@@ -9,7 +9,6 @@ import msgspec
 from predictions.values import RawAnswer
 
 LENGTH = 4
-MAX_REQUEST = 256 << 20
 MAX_RESPONSE = 256 << 20
 MAX_READY = 1 << 16
 

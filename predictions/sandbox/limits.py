@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +18,3 @@ class Limits:
     wall_seconds: float
     file_bytes: int
     processes: int
-
-    def to_document(self) -> dict[str, float | int | None]:
-        """JSON for the launcher."""
-        return asdict(self)
