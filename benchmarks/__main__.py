@@ -116,7 +116,10 @@ def publish(folder: Path) -> None:
 
 def main(arguments: Sequence[str]) -> None:
     """Exit code 0 with a result, 1 with a sentence."""
-    options = parser().parse_args(arguments)
+    known = parser()
+    options = known.parse_args(arguments)
+    if options.publish and options.quick:
+        known.error("a quick run is nothing to publish; leave out --quick or --publish")
     names = options.peer or ["mlserver"]
     peers = list(PEERS.values()) if "all" in names else [PEERS[name] for name in dict.fromkeys(names)]
     for number in (signal.SIGTERM, signal.SIGHUP):

@@ -65,16 +65,15 @@ def ratios(reports: Sequence[Mapping[str, Any]]) -> list[str]:
     """How many times as many answers as the peer, in words, at each number of connections."""
     said = []
     for report in reports:
-        peer = report["peer"]
         for connections in dict.fromkeys(one["connections"] for one in report["summaries"]):
-            pair = {
-                one["contestant"]: one["rate"]
-                for one in report["summaries"]
-                if one["connections"] == connections
-            }
-            theirs = pair.pop(peer)
-            (ours,) = pair.values()
-            said.append(f"{report['title']}, {connections} connections: {ours / theirs:.2f} × {peer}")
+            pair = [one for one in report["summaries"] if one["connections"] == connections]
+            theirs = next(one for one in pair if one["contestant"] == report["peer"])
+            ours = next(one for one in pair if one["contestant"] != report["peer"])
+            times = ours["rate"] / theirs["rate"] if theirs["rate"] else float("inf")
+            disturbed = " (disturbed by other programs)" if ours["is_noisy"] or theirs["is_noisy"] else ""
+            said.append(
+                f"{report['title']}, {connections} connections: {times:.2f} × {report['peer']}{disturbed}"
+            )
     return said
 
 

@@ -44,7 +44,12 @@ def chart(run: dict[str, Any]) -> alt.FacetChart:
     names = list(dict.fromkeys(point["contestant"] for point in found))
     base = alt.Chart().encode(
         x=alt.X("rate:Q", title="answers per second", scale=alt.Scale(zero=True)),
-        y=alt.Y("milliseconds:Q", title="latency, ms", scale=alt.Scale(type="log")),
+        y=alt.Y(
+            "milliseconds:Q",
+            title="latency, ms",
+            scale=alt.Scale(type="log", nice=False),
+            axis=alt.Axis(tickCount=5),
+        ),
         color=alt.Color(
             "contestant:N", title=None, scale=alt.Scale(domain=names, range=COLORS[: len(names)])
         ),
@@ -70,6 +75,7 @@ def chart(run: dict[str, Any]) -> alt.FacetChart:
             row=alt.Row("percentile:N", title=None, sort=["median", "99th percentile"]),
             column=alt.Column("subject:N", title=None),
         )
+        .resolve_scale(x="independent", y="independent")
         .properties(title=alt.Title(f"Throughput and latency, {run['date']}", subtitle=notes, anchor="start"))
         .configure(font="system-ui, sans-serif", background="#ffffff")
         .configure_title(color=INK, subtitleColor=QUIET, fontSize=16, offset=14)

@@ -53,3 +53,9 @@ def test_a_quick_run_says_that_it_is_one() -> None:
 
 def test_the_ratio_is_ours_over_theirs() -> None:
     assert tables.ratios(_run()["reports"]) == ["Random forest, 100 trees, 16 connections: 3.00 × peer"]
+
+
+def test_a_ratio_of_a_disturbed_window_says_so() -> None:
+    run = _run()
+    run["reports"][0]["summaries"][1]["is_noisy"] = True
+    assert tables.ratios(run["reports"])[0].endswith("3.00 × peer (disturbed by other programs)")
