@@ -64,6 +64,9 @@ class Wire:
                 TASK,
                 args=[_encode(group).decode()],
                 queue=QUEUE,
+                # The default would copy the beginning of the rows into the message's headers.
+                argsrepr="",
+                kwargsrepr="",
                 expires=max(deadline - time.time(), 0.001),
                 ignore_result=True,
             )
