@@ -27,6 +27,8 @@ ODD_TEXTS = (
     "o'neil's don't",
 )
 TYPED = 0.5
+UNKNOWN_SPAN = (-3.0, 3.0)
+"""Where values are drawn when nothing is known of a number: it may be standardized."""
 UNSEEN_TEXT = "a category never seen"
 
 
@@ -55,6 +57,9 @@ def check_rows(
     maker = _Maker(signature, columns, words, np.random.default_rng(seed))
     given = [CheckRow("sample", row) for row in sample if _accepted(row, signature.inputs)][:count]
     rows = given + [CheckRow("generated", maker.row()) for _ in range(count)]
+    if any(is_unbounded(field, facts) for field, facts in zip(signature.inputs, columns, strict=True)):
+        # Most quantities are not negative, and an estimator that takes their logarithm answers nothing else.
+        rows += [CheckRow("generated", maker.nonnegative(row.values)) for row in rows[-(count // 2) :]]
     bases = [row.values for row in rows]
     rows += maker.boundaries(bases, count // 2)
     rows += maker.missing(bases, count // 2)
@@ -82,6 +87,13 @@ class _Maker:
 
     def row(self) -> tuple[Value, ...]:
         return tuple(self.value(field, facts) for field, facts in zip(self.fields, self.columns, strict=True))
+
+    def nonnegative(self, row: Sequence[Value]) -> tuple[Value, ...]:
+        """The row with numbers above zero wherever nothing says what range they have."""
+        return tuple(
+            abs(value) if is_unbounded(field, facts) and isinstance(value, int | float) else value
+            for value, field, facts in zip(row, self.fields, self.columns, strict=True)
+        )
 
     def value(self, field: Field, facts: ColumnFacts) -> Value:
         if field.kind == "choice":
@@ -196,6 +208,11 @@ class _Maker:
         return CheckRow("missing", tuple(row), tuple(sorted(set(places))))
 
 
+def is_unbounded(field: Field, facts: ColumnFacts) -> bool:
+    """Does nothing say what range a number has?"""
+    return field.kind in ("number", "integer") and span_of(field, facts) == UNKNOWN_SPAN
+
+
 def span_of(field: Field, facts: ColumnFacts) -> tuple[float, float]:
     """From where to where values are drawn: the signature's range, the facts', else around zero."""
     low = field.minimum if field.minimum is not None else field.soft_minimum
@@ -205,5 +222,5 @@ def span_of(field: Field, facts: ColumnFacts) -> tuple[float, float]:
     if (low is None or high is None) and facts.thresholds:
         low, high = min(facts.thresholds), max(facts.thresholds)
     if low is None or high is None:
-        return -3.0, 3.0
+        return UNKNOWN_SPAN
     return (low, high) if high > low else (low - 1.0, high + 1.0)
