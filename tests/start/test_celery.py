@@ -23,19 +23,18 @@ def test_only_json_and_no_results() -> None:
 
 
 def test_a_task_lands_in_its_own_queue_and_in_no_other() -> None:
-    with closing(redis.Redis.from_url(settings.REDIS_URL)) as client:
-        queues = [queue.name for queue in current_app.conf.task_queues]
-        for queue in queues:
-            client.delete(queue)
-        current_app.send_task("predictions.tasks.run_build", args=["no such job"])
-        assert {queue: client.llen(queue) for queue in queues} == {
-            "interactive": 0,
-            "batch": 0,
-            "build": 1,
-            "train": 0,
-            "maintenance": 0,
-        }
-        client.delete("build")
+    # In a database of its own: the workers of other tests would take the task out of theirs.
+    url = redis_urls.with_database(settings.REDIS_URL, 7)
+    app = Celery("elsewhere", broker=redis_urls.for_celery(url), set_as_current=False)
+    for name in ("task_queues", "task_routes", "task_default_queue", "task_create_missing_queues"):
+        app.conf[name] = current_app.conf[name]
+    queues = [queue.name for queue in app.conf.task_queues]
+    with closing(redis.Redis.from_url(url)) as client:
+        client.flushdb()
+        app.send_task("predictions.tasks.run_build", args=["no such job"], ignore_result=True)
+        waiting = {queue: client.llen(queue) for queue in queues}
+        client.flushdb()
+    assert waiting == {"interactive": 0, "batch": 0, "build": 1, "train": 0, "maintenance": 0}
 
 
 @pytest.mark.parametrize("url", ["redis://127.0.0.1:1/0", "unix:///nowhere/redis.sock?db=0"])
