@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
@@ -15,10 +12,10 @@ from django.utils.text import slugify
 
 from predictions.admin import cells
 from predictions.models import Prediction, SignatureRevision
+from predictions.selectors import spreadsheets
 from predictions.selectors.review_queue import Queue
 
 CHUNK_ROWS = 2_000
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 - spreadsheets take these too
 _BEFORE = ("id", "answered", "ml_model", "version", "signature", "through", "asked_by")
 _AFTER = ("answer", "score", "outputs", "warnings", "verdict", "right_answer", "reason", "milliseconds")
 
@@ -50,43 +47,27 @@ def file_name(queue: Queue) -> str:
     return f"{name}-{datetime.now(UTC):%Y%m%d-%H%M}.csv"
 
 
-def safe(value: object) -> object:
-    """A cell that no spreadsheet takes for a formula; numbers stay numbers."""
-    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
-        return f"'{value}"
-    return value
-
-
-class _Echo:
-    """A file for csv.writer that hands each line back."""
-
-    def write(self, line: str) -> str:
-        return line
-
-
 def _columns(ml_model_id: int | None) -> Columns:
     if ml_model_id is None:
         return Columns({}, None)
-    revisions = (
-        SignatureRevision.objects.filter(version__ml_model_id=ml_model_id)
-        .order_by("-version__number", "-number")
-        .values_list("pk", "document")
-    )
-    by_revision: dict[int, tuple[str, ...]] = {}
-    names: dict[str, None] = {}
-    for pk, document in revisions.iterator(chunk_size=50):
-        by_revision[pk] = tuple(item["name"] for item in document["inputs"])
-        names.update(dict.fromkeys(by_revision[pk]))
-    return Columns(by_revision, tuple(names))
+    revisions = SignatureRevision.objects.filter(version__ml_model_id=ml_model_id)
+    by_revision = spreadsheets.names_by_revision(revisions)
+    return Columns(by_revision, spreadsheets.all_names(by_revision))
 
 
 def _lines(found: QuerySet[Prediction], columns: Columns) -> Iterator[str]:
-    writer: Any = csv.writer(_Echo())
-    # The mark that makes spreadsheets read UTF-8.
-    yield "\ufeff" + writer.writerow([safe(name) for name in (*_BEFORE, *_input_names(columns), *_AFTER)])
+    titles = (*_BEFORE, *_input_names(columns), *_AFTER)
+    yield spreadsheets.BEGINNING + spreadsheets.line(titles)
     for row in _newest_first(found):
-        values = (*_before(row), *_inputs(row, columns), *_after(row))
-        yield writer.writerow([safe(value) for value in values])
+        yield spreadsheets.line(
+            (
+                *spreadsheets.record_cells(row),
+                cells.asker(row),
+                *spreadsheets.input_cells(row, columns.by_revision, columns.names),
+                *spreadsheets.outcome_cells(row),
+                round(row.duration_ms, 3),
+            )
+        )
 
 
 def _input_names(columns: Columns) -> Sequence[str]:
@@ -107,48 +88,3 @@ def _newest_first(found: QuerySet[Prediction]) -> Iterator[Prediction]:
         if len(piece) < CHUNK_ROWS:
             return
         piece = list(rows.filter(pk__lt=piece[-1].pk)[:CHUNK_ROWS])
-
-
-def _before(row: Prediction) -> Iterable[object]:
-    return (
-        str(row.pk),
-        row.created_at.isoformat(),
-        row.ml_model.name,
-        row.version.number,
-        row.revision.number,
-        row.face,
-        cells.asker(row),
-    )
-
-
-def _inputs(row: Prediction, columns: Columns) -> Sequence[object]:
-    if columns.names is None:
-        return (_json(row.inputs),)
-    given = dict(zip(columns.by_revision.get(row.revision_id, ()), row.inputs, strict=False))
-    return [_cell(given.get(name)) for name in columns.names]
-
-
-def _after(row: Any) -> Iterable[object]:
-    warnings = "; ".join(str(item.get("message", "")) for item in row.warnings or ())
-    return (
-        row.outcome,
-        "" if row.score is None else row.score,
-        _json(row.outputs),
-        warnings,
-        row.verdict or "",
-        row.right_outcome or "",
-        row.review_reason or "",
-        round(row.duration_ms, 3),
-    )
-
-
-def _cell(value: object) -> object:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return value if isinstance(value, str | int | float) else _json(value)
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -15,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 
 from predictions.admin import exports
 from predictions.models import MLModel, Prediction
+from predictions.selectors import spreadsheets
 from predictions.signature.fields import Field
 from tests.admin.conftest import LIST, loan, overrule
 from tests.support.ml_models import SUM, add_version
@@ -91,8 +92,8 @@ def test_no_cell_is_a_formula(
 
 
 def test_names_of_inputs_are_no_formulas_either() -> None:
-    assert exports.safe("=x") == "'=x"
-    assert exports.safe(-3.5) == -3.5
+    assert spreadsheets.safe("=x") == "'=x"
+    assert spreadsheets.safe(-3.5) == -3.5
 
 
 def test_the_ticked_ones_only(desk: Client, several: list[Prediction]) -> None:
