@@ -11,6 +11,8 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from predictions.web.model_card import parity_text
+
 register = template.Library()
 
 STEPS = {
@@ -53,18 +55,7 @@ def step_seconds(step: Mapping[str, Any]) -> str:
 @register.filter
 def parity_words(report: Mapping[str, Any]) -> str:
     """How the served form compares with the original library, in one sentence."""
-    parity = report.get("parity")
-    if not parity:
-        return str(report.get("reason") or "")
-    rows = number_format(parity["rows"], use_l10n=True, force_grouping=True)
-    if parity["verdict"] != "equal":
-        return _("The converted form answers differently on some of %(rows)s rows, so it is not used.") % {
-            "rows": rows
-        }
-    return _("Equal on %(rows)s rows; largest difference %(difference)s.") % {
-        "rows": rows,
-        "difference": _tidy(parity["largest_difference"]),
-    }
+    return parity_text(report) or str(report.get("reason") or "")
 
 
 @register.filter
