@@ -87,14 +87,24 @@ class BuildRequest:
     is_default: bool = False
 
 
+MAX_ROWS_OF_AN_ASK = 1 << 16
+"""As many cases as the last 16 bits of an id can number."""
+
+
+def ids_of(first_id: UUID, count: int) -> list[UUID]:
+    """The ids of ``count`` cases asked together: they follow each other, so one of them names them all."""
+    begin = first_id.int
+    return [UUID(int=begin + position) for position in range(count)]
+
+
 class Ask(msgspec.Struct, array_like=True, frozen=True):
     """One caller's rows on their way to a worker. ``deadline``: seconds since the epoch; later no row may appear.
 
-    Ids are made by the asking side, so that a repeat stores nothing twice.
+    Ids are made by the asking side, so that a repeat stores nothing twice: row ``n`` has the id ``first_id + n``.
     """
 
     number: int
-    ids: list[UUID]
+    first_id: UUID
     rows: list[list[Any]]
     warnings: list[list[dict[str, str]]]
     face: str
@@ -102,6 +112,11 @@ class Ask(msgspec.Struct, array_like=True, frozen=True):
     user_id: int | None = None
     api_key_id: int | None = None
     visitor: UUID | None = None
+
+    @property
+    def ids(self) -> list[UUID]:
+        """One id per row, in order."""
+        return ids_of(self.first_id, len(self.rows))
 
 
 class Group(msgspec.Struct, array_like=True, frozen=True):
@@ -130,8 +145,15 @@ class AskReply(msgspec.Struct, array_like=True, frozen=True):
 
 
 class GroupReply(msgspec.Struct, array_like=True, frozen=True):
-    """The worker's single reply to a group, sent after the commit. ``answered_at`` in seconds since the epoch."""
+    """The worker's single reply to a group, sent after the commit. ``answered_at`` in seconds since the epoch.
+
+    What the worker measured, in seconds: ``waited`` from sending to its beginning, ``inferred`` in the runtime,
+    ``stored`` from the first row's way to the database to the end of the commit.
+    """
 
     id: int
     answered_at: float
     replies: list[AskReply]
+    waited: float = 0.0
+    inferred: float = 0.0
+    stored: float = 0.0

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-import uuid_utils.compat
 from django.conf import settings
 from django.db import DatabaseError
 
@@ -15,6 +14,7 @@ from predictions.errors import TryLater
 from predictions.gateway import process
 from predictions.gateway.lanes import Key, Waiter
 from predictions.models import Prediction
+from predictions.models.ids import first_id
 from predictions.selectors.targets import Target
 from predictions.signature.schema import example_row
 from predictions.values import Actor, Ask, AskReply, CheckedRow, Face, GivenAnswer
@@ -36,7 +36,7 @@ def answer(
     deadline = time.time() + (settings.PREDICT_DEADLINE_SECONDS if seconds is None else seconds)
     ask = Ask(
         number=gateway.next_id(),
-        ids=[uuid_utils.compat.uuid7() for _ in rows],
+        first_id=first_id(len(rows)),
         rows=[list(row.values) for row in rows],
         warnings=[[asdict(warning) for warning in row.warnings] for row in rows],
         face=face,
@@ -66,7 +66,7 @@ def probe(target: Target, *, seconds: float = 3.0) -> float:
     begun = time.time()
     ask = Ask(
         number=gateway.next_id(),
-        ids=[uuid_utils.compat.uuid7()],
+        first_id=first_id(1),
         rows=[list(row.values)],
         warnings=[[]],
         face="api",
@@ -96,11 +96,12 @@ def _key(target: Target) -> Key:
 
 def _committed(ask: Ask) -> tuple[AskReply, float]:
     """The reply got lost, but the rows may be there, and the row is the truth. Raises TryLater."""
+    ids = ask.ids
     try:
-        stored = Prediction.objects.in_bulk(ask.ids)
+        stored = Prediction.objects.in_bulk(ids)
     except DatabaseError as error:
         raise late() from error
-    if len(stored) != len(ask.ids):
+    if len(stored) != len(ids):
         raise late()
-    outputs = [stored[row_id].outputs for row_id in ask.ids]
-    return AskReply(number=ask.number, outputs=outputs), stored[ask.ids[0]].created_at.timestamp()
+    outputs = [stored[row_id].outputs for row_id in ids]
+    return AskReply(number=ask.number, outputs=outputs), stored[ask.first_id].created_at.timestamp()

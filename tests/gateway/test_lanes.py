@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from predictions.errors import TooManyRequests, TryLater
 from predictions.gateway.lanes import GATHER_SECONDS, MAX_IN_FLIGHT, Batch, Key, Lane, Waiter
+from predictions.models.ids import new_id
 from predictions.values import Ask
 
 KEY = Key(1, 2, 3)
@@ -17,7 +18,9 @@ KEY = Key(1, 2, 3)
 
 def waiter_of(number: int, rows: int = 1) -> Waiter:
     deadline = time.time() + 5
-    ask = Ask(number=number, ids=[], rows=[[number]] * rows, warnings=[], face="api", deadline=deadline)
+    ask = Ask(
+        number=number, first_id=new_id(), rows=[[number]] * rows, warnings=[], face="api", deadline=deadline
+    )
     return Waiter.of(ask, deadline)
 
 

@@ -12,7 +12,7 @@ from django.db import OperationalError
 
 from predictions.errors import ModelFailed
 from predictions.models import ModelVersion, Prediction
-from predictions.models.ids import new_id
+from predictions.models.ids import first_id
 from predictions.registry import Registry
 from predictions.services import inference, storing
 from predictions.signature.fields import Output
@@ -35,7 +35,7 @@ def _fresh_caches() -> Iterator[None]:
 def ask_of(number: int, rows: list[list[Any]], *, seconds: float = 5.0, **columns: Any) -> Ask:
     return Ask(
         number=number,
-        ids=[new_id() for _ in rows],
+        first_id=first_id(len(rows)),
         rows=rows,
         warnings=[[] for _ in rows],
         face="api",
