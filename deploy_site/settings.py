@@ -58,6 +58,12 @@ THROTTLE_USER = env.text("THROTTLE_USER", "6000/min")
 
 JOB_STALE_SECONDS = env.integer("JOB_STALE_SECONDS", 60, minimum=1)
 
+# Where the processes of this machine write what they record; each container has its own.
+METRICS_DIR = env.path("METRICS_DIR", VAR_DIR / "metrics")
+METRICS_TOKEN = env.secret("METRICS_TOKEN", "")
+METRICS_PORT = env.integer("METRICS_PORT", 0)
+METRICS_HOST = env.text("METRICS_HOST", "127.0.0.1")
+
 # --- Application --------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
@@ -165,7 +171,8 @@ SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 HTTPS = env.flag("HTTPS", default=not DEBUG)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_SSL_REDIRECT = HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^health/"]  # health checks come from inside, where there is no TLS
+# Health checks and Prometheus come from inside, where there is no TLS.
+SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$"]
 SECURE_HSTS_SECONDS = env.integer("HSTS_SECONDS", 31_536_000) if HTTPS else 0
 TRUST_PROXY_HEADERS = env.flag("TRUST_PROXY_HEADERS", default=False)
 if TRUST_PROXY_HEADERS:

@@ -25,7 +25,7 @@ def environment_of_a_run() -> Iterator[Path]:
         if servers.database_url is None or servers.redis_url is None:
             raise ImproperlyConfigured("Tests need both servers.")
         redis.Redis.from_url(servers.redis_url).flushall()
-        for name in ("artifacts", "static"):
+        for name in ("artifacts", "metrics", "static"):
             shutil.rmtree(folder / name, ignore_errors=True)
             (folder / name).mkdir()
         os.environ.update(
@@ -38,6 +38,7 @@ def environment_of_a_run() -> Iterator[Path]:
             DATABASE_URL=servers.database_url,
             REDIS_URL=servers.redis_url,
             ARTIFACTS_DIR=str(folder / "artifacts"),
+            METRICS_DIR=str(folder / "metrics"),
             STATIC_ROOT=str(folder / "static"),
             EMAIL_BACKEND="django.core.mail.backends.locmem.EmailBackend",
             # Playwright keeps an event loop in the test's thread, which Django would refuse queries for.

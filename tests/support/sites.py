@@ -56,6 +56,7 @@ class Site:
             "WEB_CONCURRENCY": "1",
             "WEB_THREADS": "16",
             "ARTIFACTS_DIR": str(self.artifacts),
+            "METRICS_DIR": str(folder / "metrics"),
             "STATIC_ROOT": str(folder / "static"),
             "TMPDIR": str(self.temporary),
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
