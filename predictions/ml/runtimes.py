@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import onnxruntime
 
 from predictions.errors import ModelFailed
+from predictions.ml import memory
 from predictions.ml.answers import ClassLookup, class_answers, json_safe, named_answers, value_answers
 from predictions.ml.plan import Plan
 from predictions.ml.tensors import Rows, builder_of
@@ -39,7 +40,8 @@ class OnnxRuntime:
 
     def __init__(self, onnx_bytes: bytes, plan: Plan, signature: Signature) -> None:
         """Raises ModelFailed when ONNX Runtime refuses the bytes."""
-        self._session: onnxruntime.InferenceSession | None = _session(onnx_bytes)
+        self._session: onnxruntime.InferenceSession | None
+        self._session, self._memory_bytes = memory.measured(lambda: _session(onnx_bytes), len(onnx_bytes))
         self._plan = plan
         width = len(signature.inputs)
         self._builders = [(feed.name, builder_of(feed, width)) for feed in plan.feeds]
@@ -63,6 +65,11 @@ class OnnxRuntime:
     def close(self) -> None:
         """Let the session's memory go."""
         self._session = None
+        memory.give_back()
+
+    def memory_bytes(self) -> int:
+        """By how much loading it made this process grow."""
+        return self._memory_bytes
 
     def _run(self, rows: Rows) -> list[RawAnswer]:
         session = self._session

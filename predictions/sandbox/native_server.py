@@ -18,7 +18,7 @@ import msgspec
 
 from predictions import repository
 from predictions.errors import ModelFailed, TryLater
-from predictions.sandbox import configured, frames
+from predictions.sandbox import configured, frames, usage
 from predictions.sandbox.children import Child
 from predictions.sandbox.limits import Limits
 from predictions.sandbox.listening import plain
@@ -97,6 +97,13 @@ class NativeServer:
         """End the process; a later call starts it again."""
         with self._lock:
             self._end()
+
+    def memory_bytes(self) -> int:
+        """What its processes hold in RAM now, shared pages counted for each; 0 while none runs."""
+        child = self._child
+        if child is None or child.process.poll() is not None:
+            return 0
+        return usage.resident_bytes([child.process.pid, *usage.descendants(child.process.pid)])
 
     def _asked(self, message: bytes) -> frames.Response:
         child = self._running()
