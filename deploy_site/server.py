@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
-import json
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 import urllib.error
@@ -21,9 +18,13 @@ from typing import NoReturn
 
 from deploy_site import local
 from deploy_site.embedded import EmbeddedServerError
-from deploy_site.supervisor import ProcessDiedError, Supervisor, end_with_parent
+from deploy_site.preparing import Preparation
+from deploy_site.supervisor import ProcessDiedError, Supervisor
 
 _PROCESSES = ["web", "interactive", "background", "maintenance", "beat"]
+# What no page and no answer needs would only slow down what does: five programs that load Django share the processors.
+_AFTER_THE_FIRST_PAGE = ["background", "maintenance", "beat"]
+_WHEN_ALL_IS_THERE = ["beat"]
 _READY_SECONDS = 120.0
 
 _WELCOME = """
@@ -49,45 +50,32 @@ def serve() -> None:
         local.note_port(port, local.VAR_DIR)
         _say("Starting PostgreSQL and Redis ...")
         with local.site_environment():
-            _prepare()
             _run(host, port)
     _say("Stopped.")
 
 
-def _prepare() -> None:
-    (local.VAR_DIR / "beat").mkdir(parents=True, exist_ok=True)
-    commands = [["migrate", "--verbosity", "0"], ["make_roles", "--verbosity", "0"]]
-    static = local.VAR_DIR / "static.stamp"
-    wanted = _static_fingerprint()
-    if not static.exists() or static.read_text() != wanted:
-        commands.append(["collectstatic", "--no-input", "--clear", "--verbosity", "0"])
-    _say("Bringing the database and static files up to date ...")
-    with _steps(commands) as steps:
-        if steps.wait():
-            sys.exit("The site could not be brought up to date; the reason is above.")
-    static.write_text(wanted)
-
-
 def _run(host: str, port: int) -> None:
-    environment = dict(os.environ)
-    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
-    environment["PYTHONPATH"] = str(local.ROOT)
-    environment["PYTHONUNBUFFERED"] = "1"
-    supervisor = Supervisor(_PROCESSES, local.VAR_DIR / "log", environment)
+    (local.VAR_DIR / "beat").mkdir(parents=True, exist_ok=True)
     address = f"http://{_shown_host(host)}:{port}"
+    preparation = Preparation(local.VAR_DIR)
+    supervisor = Supervisor(_PROCESSES, local.VAR_DIR / "log", _environment())
     try:
-        _say("Starting the web server and the workers, and loading the demos ...")
-        # Nothing is due yet, and what is not needed yet would only slow down what is.
-        supervisor.start(later=["beat"])
-        # Started with the others, not after them: loading Django is most of what a start takes.
-        with _steps([["first_run", "--base-url", address], ["load_demos"]]) as steps:
+        with preparation.running([["first_run", "--base-url", address], ["load_demos"]]):
+            if not preparation.settled:
+                _say("Bringing the database and static files up to date ...")
+                _wait_until_prepared(preparation)
+            _say("Starting the web server and the workers, and loading the demos ...")
+            supervisor.start(later=_AFTER_THE_FIRST_PAGE)
             _wait_until_it_answers(supervisor, host, port)
-            if steps.poll() is None:
+            supervisor.start(later=_WHEN_ALL_IS_THERE)
+            if preparation.result() is None:
                 _say(f"{address}/ answers; the demos follow.")
-            while steps.poll() is None:
+            while preparation.result() is None:
                 supervisor.watch_once()
                 time.sleep(0.1)
-        if steps.returncode:
+        if not preparation.prepared:
+            _stop_unprepared()
+        if preparation.result():
             _say("The demos could not be loaded; the reason is above. The site works without them.")
         supervisor.start()
         _say(_WELCOME.format(address=address))
@@ -99,25 +87,23 @@ def _run(host: str, port: int) -> None:
         supervisor.stop()
 
 
-@contextmanager
-def _steps(commands: list[list[str]]) -> Iterator[subprocess.Popen[bytes]]:
-    """Run management commands one after another in one process, which does not outlive the block.
+def _environment() -> dict[str, str]:
+    environment = dict(os.environ)
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
+    environment["PYTHONPATH"] = str(local.ROOT)
+    environment["PYTHONUNBUFFERED"] = "1"
+    return environment
 
-    A process of its own, because this one only watches and should stay small; one for all commands, because
-    loading Django takes longer than most of them.
-    """
-    process = subprocess.Popen(
-        [sys.executable, "-m", "deploy_site.steps", json.dumps(commands)],
-        cwd=local.ROOT,
-        stdin=subprocess.DEVNULL,
-        start_new_session=True,  # Ctrl-C is for us; it would answer with a traceback
-        preexec_fn=end_with_parent(),
-    )
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.wait()
+
+def _wait_until_prepared(preparation: Preparation) -> None:
+    while not preparation.prepared:
+        if preparation.result() is not None and not preparation.prepared:
+            _stop_unprepared()
+        time.sleep(0.05)
+
+
+def _stop_unprepared() -> NoReturn:
+    sys.exit("The site could not be brought up to date; the reason is above.")
 
 
 def _wait_until_it_answers(supervisor: Supervisor, host: str, port: int) -> None:
@@ -168,15 +154,6 @@ def _reachable_host(host: str) -> str:
     if host in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
         return "127.0.0.1"
     return f"[{host}]" if ":" in host else host
-
-
-def _static_fingerprint() -> str:
-    """Sum up what collectstatic would collect: the installed packages and the files in static/."""
-    digest = hashlib.sha256((local.ROOT / "requirements.txt").read_bytes())
-    for file in sorted((local.ROOT / "static").rglob("*")):
-        found = file.stat()
-        digest.update(f"{file.relative_to(local.ROOT)} {found.st_mtime_ns} {found.st_size}\n".encode())
-    return digest.hexdigest()
 
 
 @contextmanager

@@ -1,0 +1,34 @@
+"""The web server with the site loaded before its processes are forked: `python -m deploy_site.web`, granian's options.
+
+Each process would load Django for itself otherwise, which is most of what a start takes, and keep a copy of its own.
+What belongs to one process (threads, connections, what is counted) begins in that process: nothing here starts any.
+"""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+
+import django
+from django.conf import settings
+from django.urls import get_resolver
+from django.utils.module_loading import import_string
+from granian import cli
+
+
+def load() -> None:
+    """Import all that answering a request needs."""
+    django.setup()
+    # The routes import every view.
+    _ = get_resolver().url_patterns
+    for name in settings.MIDDLEWARE:
+        import_string(name)
+    # A later collection in a child would write into every page that it still shares with its parent.
+    gc.collect()
+    gc.freeze()
+
+
+if __name__ == "__main__":
+    if multiprocessing.get_start_method() == "fork":
+        load()
+    cli.entrypoint()  # type: ignore[no-untyped-call]
