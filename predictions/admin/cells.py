@@ -10,7 +10,6 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from predictions.admin.cases import width
 from predictions.models import Job, Prediction, Review
@@ -64,12 +63,9 @@ def verdict_badge(verdict: str | None) -> SafeString:
     return badge(Review.Verdict(verdict).label, VERDICT_TONES[verdict])
 
 
-def warning_badge(count: int) -> SafeString:
-    """How many warnings came with an answer."""
-    if not count:
-        return nothing()
-    text = ngettext("%(count)s warning", "%(count)s warnings", count) % {"count": count}
-    return badge(text, "warn")
+def warning_badge(has_warnings: bool) -> SafeString:
+    """Whether warnings came with an answer."""
+    return badge(_("warnings"), "warn") if has_warnings else nothing()
 
 
 def answer(row: Any) -> SafeString:

@@ -8,9 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
-from django.db.models import F, Q, QuerySet
-from django.db.models.expressions import Case, Value, When
-from django.db.models.fields import BooleanField
+from django.db.models import F, QuerySet
 from django.http import HttpRequest
 from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
@@ -173,16 +171,11 @@ class PredictionChangeList(ChangeList):  # type: ignore[misc]
         self.actor = actor_of(request)
         self.window_start = review_queue.window_start(self.queue)
         answers = (
-            predictions.visible_to(self.actor)
+            predictions.for_lists(predictions.visible_to(self.actor))
             .select_related(None)
             .select_related("ml_model", "version", "user", "api_key")
-            .defer("inputs", "outputs", "ml_model__card", "version__plan", "version__report")
+            .defer("ml_model__card", "version__plan", "version__report")
             .annotate(
-                has_probabilities=Case(
-                    When(Q(outputs__has_key="probabilities"), then=Value(True)),
-                    default=Value(False),
-                    output_field=BooleanField(),
-                ),
                 unit=F("revision__document__outputs__0__unit"),
                 decimals=F("revision__document__outputs__0__decimals"),
             )

@@ -12,7 +12,7 @@ from django.utils.text import slugify
 
 from predictions.admin import cells
 from predictions.models import Prediction, SignatureRevision
-from predictions.selectors import spreadsheets
+from predictions.selectors import blocks, spreadsheets
 from predictions.selectors.review_queue import Queue
 
 CHUNK_ROWS = 2_000
@@ -84,6 +84,7 @@ def _newest_first(found: QuerySet[Prediction]) -> Iterator[Prediction]:
     )
     piece = list(rows[:CHUNK_ROWS])
     while piece:
+        blocks.fill(piece)
         yield from piece
         if len(piece) < CHUNK_ROWS:
             return

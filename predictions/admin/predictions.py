@@ -103,9 +103,9 @@ class PredictionAdmin(ReadOnlyAdmin):
         return cells.asked(row)
 
     @admin.display(description=gettext_lazy("warnings"))
-    def warned(self, row: Prediction) -> SafeString:
-        """How many warnings came with it."""
-        return cells.warning_badge(len(row.warnings or ()))
+    def warned(self, row: Any) -> SafeString:
+        """Whether warnings came with it."""
+        return cells.warning_badge(row.has_warnings)
 
     @admin.display(description=gettext_lazy("verdict"))
     def verdict(self, row: Any) -> SafeString:

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 from predictions.admin import cells
 from predictions.admin.base import PageAdmin
 from predictions.models import Review
+from predictions.selectors import blocks
 
 
 @admin.register(Review)
@@ -32,8 +33,7 @@ class ReviewAdmin(PageAdmin):
         """With what they are about."""
         related = ("reviewer", "prediction__ml_model", "prediction__version")
         heavy = (
-            "prediction__inputs",
-            "prediction__outputs",
+            *(f"prediction__{name}" for name in blocks.IN_THE_ROW),
             "prediction__version__report",
             "prediction__version__plan",
         )

@@ -15,6 +15,7 @@ from predictions.gateway import process
 from predictions.gateway.lanes import Key, Waiter
 from predictions.models import Prediction
 from predictions.models.ids import first_id
+from predictions.selectors import blocks
 from predictions.selectors.targets import Target
 from predictions.signature.schema import example_row
 from predictions.values import Actor, Ask, AskReply, CheckedRow, Face, GivenAnswer
@@ -99,6 +100,7 @@ def _committed(ask: Ask) -> tuple[AskReply, float]:
     ids = ask.ids
     try:
         stored = Prediction.objects.in_bulk(ids)
+        blocks.fill(stored.values())
     except DatabaseError as error:
         raise late() from error
     if len(stored) != len(ids):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from predictions.models.api_keys import ApiKey
+from predictions.models.blocks import PredictionBlock
 from predictions.models.jobs import Job
 from predictions.models.ml_models import Deployment, MLModel, ModelVersion, SignatureRevision, Source
 from predictions.models.predictions import Prediction, Review
@@ -14,6 +15,7 @@ __all__ = [
     "MLModel",
     "ModelVersion",
     "Prediction",
+    "PredictionBlock",
     "Review",
     "SignatureRevision",
     "Source",

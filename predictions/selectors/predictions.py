@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import BooleanField, Case, OuterRef, Q, QuerySet, Subquery, Value, When
 
 from predictions.errors import NotFound
 from predictions.models import Prediction, Review
+from predictions.selectors import blocks
 from predictions.values import Actor
+
+# Rows of the first version of the table say it only in their JSON until `manage.py upgrade_history` came by. Conditions
+# are spelled so that a null in the other rows leaves no third truth value.
+HAS_PROBABILITIES = Q(margin__isnull=False) | Q(
+    margin__isnull=True, old_outputs__isnull=False, old_outputs__has_key="probabilities"
+)
+HAS_WARNINGS = Q(warned=True) | Q(Q(warned=False, old_warnings__isnull=False), ~Q(old_warnings=[]))
 
 
 def own(actor: Actor) -> QuerySet[Prediction]:
@@ -29,6 +37,17 @@ def visible_to(actor: Actor) -> QuerySet[Prediction]:
     if actor.is_superuser or actor.is_staff:
         return _with_verdict(Prediction.objects.all())
     return own(actor)
+
+
+def for_lists(rows: QuerySet[Prediction]) -> QuerySet[Prediction]:
+    """Without inputs and outputs; annotates ``has_probabilities`` and ``has_warnings``."""
+    return blocks.without_cases(rows).annotate(
+        has_probabilities=_truth(HAS_PROBABILITIES), has_warnings=_truth(HAS_WARNINGS)
+    )
+
+
+def _truth(condition: Q) -> Case:
+    return Case(When(condition, then=Value(True)), default=Value(False), output_field=BooleanField())
 
 
 def get(actor: Actor, prediction_id: UUID) -> Prediction:

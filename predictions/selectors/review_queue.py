@@ -20,6 +20,7 @@ from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from predictions.models import MLModel, Prediction, Review
+from predictions.selectors import predictions
 
 WINDOW_ROWS = 50_000
 """How many answers a filter without an index looks through at a time."""
@@ -33,10 +34,12 @@ BANDS = {
     "80to95": Q(score__gte=0.8, score__lte=0.95),
     "over95": Q(score__gt=0.95),
     # Two classes can only be that close when the better one is below one half plus half the margin.
-    "boundary": Q(score__lt=0.5 + BOUNDARY_MARGIN / 2, margin__lt=BOUNDARY_MARGIN),
+    "boundary": Q(score__lt=0.5 + BOUNDARY_MARGIN / 2, known_margin__lt=BOUNDARY_MARGIN),
 }
-_MARGIN = """(SELECT p[1] - p[2] FROM (SELECT array_agg(value::float8 ORDER BY value::float8 DESC NULLS LAST) AS p
-    FROM jsonb_each_text("predictions_prediction"."outputs" -> 'probabilities')) AS sorted)"""
+# Rows of the first version of the table have no margin until `manage.py upgrade_history` came by.
+_MARGIN = """COALESCE("predictions_prediction"."margin", (SELECT p[1] - p[2]
+    FROM (SELECT array_agg(value::float8 ORDER BY value::float8 DESC NULLS LAST) AS p
+    FROM jsonb_each_text("predictions_prediction"."outputs" -> 'probabilities')) AS sorted))"""
 _ID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{0,4}-?[0-9a-f]{0,4}-?[0-9a-f]{0,4}-?[0-9a-f]{0,12}", re.IGNORECASE)
 
 
@@ -108,7 +111,7 @@ def rows(
         if condition is not None:
             found = found.filter(condition)
     if queue.band == "boundary":
-        found = found.alias(margin=RawSQL(_MARGIN, ())).filter(BANDS["boundary"])  # noqa: S611 - a constant
+        found = found.alias(known_margin=RawSQL(_MARGIN, ())).filter(BANDS["boundary"])  # noqa: S611 - a constant
     if queue.version:
         found = found.filter(version__number=int(queue.version))
     if queue.face:
@@ -187,7 +190,7 @@ def _band(queue: Queue) -> Q | None:
     if not queue.band and queue.order != "uncertain":
         return None
     # The score of a number is the number itself, so only answers with probabilities have a band.
-    with_probabilities = Q(outputs__has_key="probabilities", score__isnull=False)
+    with_probabilities = predictions.HAS_PROBABILITIES & Q(score__isnull=False)
     if queue.band in ("", "boundary"):
         return with_probabilities
     return BANDS[queue.band] & with_probabilities
@@ -208,7 +211,7 @@ def _verdict(queue: Queue) -> Q | None:
 def _warnings(queue: Queue) -> Q | None:
     if not queue.warnings:
         return None
-    return Q(warnings=[]) if queue.warnings == "no" else ~Q(warnings=[])
+    return ~predictions.HAS_WARNINGS if queue.warnings == "no" else predictions.HAS_WARNINGS
 
 
 def _search(queue: Queue) -> Q | None:

@@ -113,7 +113,7 @@ def _store(group: Group, replies: list[AskReply]) -> tuple[list[AskReply], float
 
 def _stored(group: Group, kept: list[tuple[Ask, AskReply]], now: float) -> list[AskReply]:
     """Commit all of them at once; where one of them cannot be stored, each by itself."""
-    answered = [(ask, reply.outputs) for ask, reply in kept]
+    answered = [storing.Answered(ask, reply.outputs) for ask, reply in kept]
     try:
         retried(lambda: storing.store(group=group, answered=answered, now=now))
     except (OperationalError, InterfaceError):

@@ -119,15 +119,25 @@ def _list_in_words(values: Sequence[Value]) -> str:
 
 def score_of(outputs: Mapping[str, Any]) -> float | None:
     """One number to sort and filter by: the highest probability, else the outlier score, else the value."""
+    return score_and_margin(outputs)[0]
+
+
+def score_and_margin(outputs: Mapping[str, Any]) -> tuple[float | None, float | None]:
+    """The score, and how far the highest probability lies above the next (0 where there is none).
+
+    The margin is None without probabilities.
+    """
     shares = outputs.get("probabilities")
     if shares:
-        known = [share for share in shares.values() if share is not None]
-        return max(known) if known else None
+        known = sorted([share for share in shares.values() if share is not None])
+        if not known:
+            return None, None
+        return known[-1], known[-1] - (known[-2] if len(known) > 1 else 0.0)
     for key in ("score", "value"):
         number = outputs.get(key)
         if isinstance(number, int | float) and not isinstance(number, bool):
-            return float(number)
-    return None
+            return float(number), None
+    return None, None
 
 
 def shown_value(signature: Signature, value: Value) -> str:

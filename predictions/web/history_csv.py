@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from django.db.models import QuerySet
 
 from predictions.models import Prediction, SignatureRevision
-from predictions.selectors import spreadsheets
+from predictions.selectors import blocks, spreadsheets
 
 CHUNK_ROWS = 2_000
 BEFORE = ("id", "answered_at", "ml_model", "version", "signature_revision", "through")
@@ -22,7 +22,7 @@ def lines(rows: QuerySet[Prediction], ml_model: str) -> Iterator[str]:
     inputs = ("inputs",) if names is None else tuple(f"input.{name}" for name in names)
     yield spreadsheets.BEGINNING + spreadsheets.line((*BEFORE, *inputs, *AFTER))
     light = rows.defer("ml_model__card", "version__plan", "version__report", "revision__document")
-    for row in light.iterator(chunk_size=CHUNK_ROWS):
+    for row in blocks.filled(light.iterator(chunk_size=CHUNK_ROWS), CHUNK_ROWS):
         yield spreadsheets.line(
             (
                 *spreadsheets.record_cells(row),

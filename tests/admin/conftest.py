@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from predictions.models import MLModel, Prediction
 from predictions.services import reviews, roles
-from predictions.signature.answers import outcome_of, score_of
+from predictions.signature.answers import outcome_of, score_and_margin
 from predictions.values import Actor
 from tests.support.ml_models import LOAN, SUM, make_ml_model
 
@@ -66,12 +66,15 @@ def answer(db: None) -> Callable[..., Prediction]:
         moment = at or timezone.now()
         version = columns.pop("version", None) or ml_model.versions.get(number=1)
         inputs = [40, 52_000.0, "car", True, ""] if ml_model.slug == "loans" else [1.0, 2.0, 3.0]
+        score, margin = score_and_margin(outputs)
         values: dict[str, Any] = {
             "id": id_at(moment),
             "inputs": inputs,
             "outputs": outputs,
             "outcome": outcome_of(outputs),
-            "score": score_of(outputs),
+            "score": score,
+            "margin": margin,
+            "warned": bool(columns.get("warnings")),
             "face": "form",
             "created_at": moment,
             "duration_ms": 2.5,

@@ -239,7 +239,7 @@ def test_a_row_says_when_what_how_sure_who_and_how_it_was_judged(
         "width:73.1%",
         "key Northwind",
         "API",
-        "1 warning",
+        "warnings",
         "overruled",
     ):
         assert text in body

@@ -14,7 +14,7 @@ from predictions import gateway
 from predictions.models import Prediction, Review
 from predictions.models.ids import new_id
 from predictions.selectors.targets import Target, shelf
-from predictions.signature.answers import outcome_of, outputs_of, score_of
+from predictions.signature.answers import outcome_of, outputs_of, score_and_margin
 from predictions.values import Actor, CheckedRow, GivenAnswer, RawAnswer
 from tests import factories
 
@@ -39,6 +39,7 @@ class FakeGateway:
 def store(target: Target, row: CheckedRow, actor: Actor, face: str, raw: RawAnswer) -> GivenAnswer:
     """One row as a worker writes it."""
     outputs = outputs_of(target.signature, raw)
+    score, margin = score_and_margin(outputs)
     saved = Prediction.objects.create(
         id=new_id(),
         ml_model_id=target.ml_model_id,
@@ -48,7 +49,9 @@ def store(target: Target, row: CheckedRow, actor: Actor, face: str, raw: RawAnsw
         outputs=outputs,
         warnings=[{"field": item.field, "code": item.code, "message": item.message} for item in row.warnings],
         outcome=outcome_of(outputs),
-        score=score_of(outputs),
+        score=score,
+        margin=margin,
+        warned=bool(row.warnings),
         face=face,
         user_id=actor.user_id,
         api_key_id=actor.api_key_id,

@@ -83,8 +83,7 @@ def _choosable(actor: Actor, chosen: str) -> list[MLModel]:
 
 
 def _light(rows: QuerySet[Prediction]) -> QuerySet[Prediction]:
-    return rows.defer(
-        "inputs",
+    return predictions.for_lists(rows).defer(
         "ml_model__card",
         "ml_model__description",
         "version__plan",
