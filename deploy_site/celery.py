@@ -18,6 +18,7 @@ env.keep_libraries_quiet()
 
 app = Celery("deploy_site")
 app.config_from_object("django.conf:settings", namespace="CELERY")
+app.steps["worker"].add("deploy_site.direct_queues:DirectQueues")
 
 
 @signals.setup_logging.connect

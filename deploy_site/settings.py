@@ -87,7 +87,6 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "predictions.web.limits.BodyLimit",
-    "predictions.api.lane.LeanLane",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -359,6 +358,8 @@ CELERY_TASK_QUEUES = [
     Queue(name, Exchange(name), routing_key=name)
     for name in ("interactive", "batch", "build", "train", "maintenance")
 ]
+# Threads that take from these queues without Celery's consumer (deploy_site/direct_queues.py).
+DIRECT_QUEUES = {"interactive": env.integer("INTERACTIVE_CONCURRENCY", 4, minimum=1)}
 CELERY_TASK_DEFAULT_QUEUE = "maintenance"
 CELERY_TASK_CREATE_MISSING_QUEUES = False
 CELERY_TASK_ROUTES = {

@@ -8,4 +8,9 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "deploy_site.settings")
 
-application = get_wsgi_application()
+django_application = get_wsgi_application()
+
+# Only once Django is set up may its apps be imported.
+from predictions.api.lane import LeanLane  # noqa: E402
+
+application = LeanLane(django_application)

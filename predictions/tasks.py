@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from functools import lru_cache
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -25,12 +26,15 @@ _decode = msgspec.json.Decoder(Group).decode
 _encode = msgspec.json.Encoder().encode
 
 
-@shared_task(name="predictions.tasks.answer", ignore_result=True, acks_late=False)
-def answer(body: str) -> None:
-    """Answer one group for the gateway that waits on the group's reply channel."""
+@shared_task(name="predictions.tasks.answer", ignore_result=True, acks_late=False, takes_json=True)
+def answer(body: Any) -> None:
+    """Answer one group for the gateway that waits on the group's reply channel.
+
+    ``body`` is the group as JSON when taken from the queue directly, as plain lists when Celery decoded it.
+    """
     from predictions.services import inference  # noqa: PLC0415
 
-    group = _decode(body)
+    group = _decode(body) if isinstance(body, bytes) else msgspec.convert(body, Group)
     reply = inference.answer(group)
     try:
         _replies().publish(group.reply_to, _encode(reply))

@@ -41,15 +41,15 @@ class Predict(DeskView):
     )
     def post(self, request: Request, slug: str) -> HttpResponse:
         """Validate, ask a worker, answer."""
-        return respond(self.actor, slug, request.data)
+        return HttpResponse(encoded(self.actor, slug, request.data), content_type="application/json")
 
 
-def respond(actor: Actor, slug: str, data: Any) -> HttpResponse:
-    """The answers to a decoded body, committed. Raises what ``live_target`` and ``answered`` raise."""
+def encoded(actor: Actor, slug: str, data: Any) -> bytes:
+    """The answers to a decoded body as JSON, committed. Raises what ``live_target`` and ``answered`` raise."""
     actor = answering_actor(actor)
     target = live_target(actor, slug)
     answers = answered(target, member(data, "inputs"), actor, "api")
-    return HttpResponse(renderers.encode(document(target, answers)), content_type="application/json")
+    return renderers.encode(document(target, answers))
 
 
 def answering_actor(actor: Actor) -> Actor:

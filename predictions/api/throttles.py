@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from django.core.cache import cache
@@ -30,6 +31,7 @@ RETRY_REDIS_SECONDS = 5.0
 MAX_HELD = 20_000
 
 
+@lru_cache(maxsize=64)
 def parse_rate(rate: str) -> tuple[int, int]:
     """``"120/min"`` as (120 requests, 60 seconds). Raises ValueError."""
     number, _slash, period = rate.partition("/")
@@ -114,7 +116,7 @@ class Throttle(BaseThrottle):
 
     def allow_request(self, request: Request, view: APIView) -> bool:
         """True when the caller may go on; ``wait`` then says nothing."""
-        kind, caller = caller_of(request, self.get_ident(request))
+        kind, caller = caller_of(request, self.get_ident)
         rate = api_settings.DEFAULT_THROTTLE_RATES.get(kind)
         if not rate:
             return True
@@ -126,13 +128,13 @@ class Throttle(BaseThrottle):
         return self._wait
 
 
-def caller_of(request: Request, address: str) -> tuple[str, str]:
-    """(kind of caller, its name in the counters)."""
+def caller_of(request: Request, address_of: Callable[[Request], str]) -> tuple[str, str]:
+    """(kind of caller, its name in the counters). ``address_of`` is asked where nothing better names the caller."""
     if isinstance(request.auth, ApiKey):
         return "key", str(request.auth.pk)
     if request.user.is_authenticated:
         return "user", str(request.user.pk)
-    return "anonymous", network_of(address)
+    return "anonymous", network_of(address_of(request))
 
 
 def network_of(address: str) -> str:

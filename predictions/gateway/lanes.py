@@ -13,15 +13,18 @@ from predictions.values import Ask, AskReply
 MAX_IN_FLIGHT = 8
 """Groups of one version that one web process has under way at most; enough to keep several workers busy."""
 
-GATHER_SECONDS = (0.005, 0.025)
-"""Least and most that a caller lets others join while a group is under way.
+PATIENCE_SECONDS = 0.1
+"""How long a caller waits for the group under way before its own is sent beside it.
 
-In between it is as long as a group takes to come back: a message costs more than an answer, so under load fewer and
-larger messages serve everybody sooner, while a slow model still gets several workers to work for it.
+While it waits others join it: a message costs more than an answer, so under load fewer and larger messages serve
+everybody sooner. The time is far above what a group takes whose runtime is quick; it matters when a worker hangs.
 """
 
+SLOW_SECONDS = 0.02
+"""A runtime that takes longer than this for a group gets several groups at once, for several workers to work on."""
+
 LEARNING = 0.1
-"""How much the newest round trip counts in the average."""
+"""How much the newest group counts in the average."""
 
 
 @dataclass(slots=True, eq=False)
@@ -102,7 +105,7 @@ class Lane:
         self._pending: list[Waiter] = []
         self._pending_rows = 0
         self._in_flight: dict[int, Batch] = {}
-        self._round_trip = 0.0
+        self._inferring = 0.0
         self.last_used = time.monotonic()
 
     def join(self, waiter: Waiter) -> Batch | None:
@@ -120,7 +123,8 @@ class Lane:
                 )
             self._pending.append(waiter)
             self._pending_rows += waiter.rows
-            return None if self._in_flight else self._take()
+            at_once = MAX_IN_FLIGHT if self._inferring > SLOW_SECONDS else 1
+            return self._take() if len(self._in_flight) < at_once else None
 
     def push(self, waiter: Waiter) -> Batch | None:
         """The caller waited long enough for company: the next batch to send, unless it is sent or too many are."""
@@ -129,12 +133,15 @@ class Lane:
                 return None
             return self._take()
 
-    def finish(self, batch_id: int) -> tuple[Batch | None, Batch | None]:
-        """A reply came (or is given up): the batch it is for, and the next one to send, where there are such."""
+    def finish(self, batch_id: int, inferred: float = 0.0) -> tuple[Batch | None, Batch | None]:
+        """A reply came (or is given up): the batch it is for, and the next one to send, where there are such.
+
+        ``inferred``: seconds the runtime took for it.
+        """
         with self._lock:
             done = self._in_flight.pop(batch_id, None)
             if done is not None:
-                self._round_trip += LEARNING * (time.monotonic() - done.sent_at - self._round_trip)
+                self._inferring += LEARNING * (inferred - self._inferring)
             following = self._take() if done is not None and self._pending else None
             return done, following
 
@@ -144,12 +151,6 @@ class Lane:
             if waiter in self._pending:
                 self._pending.remove(waiter)
                 self._pending_rows -= waiter.rows
-
-    @property
-    def gather_seconds(self) -> float:
-        """How long a caller waits for company while a group is under way."""
-        least, most = GATHER_SECONDS
-        return min(max(self._round_trip, least), most)
 
     @property
     def is_idle(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from celery import current_app
+from kombu.exceptions import OperationalError
 
 from predictions.errors import TryLater
 from predictions.gateway.wire import QUEUE, QUEUE_ERRORS, queue_down
@@ -11,8 +12,8 @@ from predictions.gateway.wire import QUEUE, QUEUE_ERRORS, queue_down
 def ping(*, seconds: float = 1.0) -> None:
     """Returns when a worker of the interactive queue answered. Takes up to ``seconds``. Raises TryLater."""
     try:
-        queues = current_app.control.inspect(timeout=seconds).active_queues() or {}
-    except QUEUE_ERRORS as error:
+        answers = current_app.control.broadcast("queues_taken", reply=True, timeout=seconds) or []
+    except (OperationalError, *QUEUE_ERRORS) as error:
         raise queue_down() from error
-    if not any(queue["name"] == QUEUE for taken in queues.values() for queue in taken):
+    if not any(QUEUE in taken for answer in answers for taken in answer.values()):
         raise TryLater("No worker takes from the interactive queue.", code="no_worker", retry_after=5)

@@ -11,7 +11,7 @@ import time
 from django.conf import settings
 
 from predictions.errors import DeskError, ModelFailed, TryLater
-from predictions.gateway.lanes import Batch, Key, Lane, Waiter
+from predictions.gateway.lanes import PATIENCE_SECONDS, Batch, Key, Lane, Waiter
 from predictions.gateway.wire import Wire
 from predictions.values import Group, GroupReply
 
@@ -40,7 +40,7 @@ class ProcessGateway:
         self._wire.ensure_listening(SUBSCRIBE_SECONDS)
         lane = self._lane(key)
         batch = lane.join(waiter)
-        if batch is None and not waiter.wait(lane.gather_seconds):
+        if batch is None and not waiter.wait(PATIENCE_SECONDS):
             batch = lane.push(waiter)
         elif batch is None:
             return
@@ -114,7 +114,7 @@ class ProcessGateway:
         batch = self._under_way.pop(reply.id, None)
         if batch is None:
             return
-        _, following = batch.lane.finish(reply.id)
+        _, following = batch.lane.finish(reply.id, reply.inferred)
         for part in reply.replies:
             waiter = batch.waiters.get(part.number)
             if waiter is None:

@@ -13,18 +13,19 @@ from uuid import uuid4
 
 import msgspec
 import redis
-from celery import current_app
 from django.conf import settings
-from kombu.exceptions import OperationalError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from predictions.errors import TryLater
+from predictions.gateway.envelope import message
 from predictions.values import Group, GroupReply
 
 logger = logging.getLogger(__name__)
 
 TASK = "predictions.tasks.answer"
 QUEUE = "interactive"
-QUEUE_ERRORS = (OperationalError, redis.RedisError, OSError)
+QUEUE_ERRORS = (redis.RedisError, OSError)
 """What sending to the queue raises when Redis is away, full or slow."""
 RECONNECT_SECONDS = 0.5
 FORGET_AT_ONCE = 50
@@ -45,6 +46,9 @@ class Wire:
         self._starting = threading.Lock()
         self._forgetting = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._queue = redis.Redis.from_url(
+            settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2, retry=Retry(NoBackoff(), 1)
+        )
 
     def ensure_listening(self, seconds: float) -> None:
         """Be subscribed before anything is sent, or its reply would be lost. Raises TryLater."""
@@ -60,15 +64,8 @@ class Wire:
     def send(self, group: Group, deadline: float) -> None:
         """Put one group in the interactive queue, where nobody takes it up after ``deadline``. Raises TryLater."""
         try:
-            current_app.send_task(
-                TASK,
-                args=[_encode(group).decode()],
-                queue=QUEUE,
-                # The default would copy the beginning of the rows into the message's headers.
-                argsrepr="",
-                kwargsrepr="",
-                expires=max(deadline - time.time(), 0.001),
-                ignore_result=True,
+            self._queue.lpush(
+                QUEUE, message(task=TASK, queue=QUEUE, argument=_encode(group), expires=deadline)
             )
         except QUEUE_ERRORS as error:
             raise queue_down() from error

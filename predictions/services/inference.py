@@ -34,14 +34,22 @@ def answer(group: Group) -> GroupReply:
 
     One ask's failure never touches another's: when the shared call fails, each ask is tried by itself.
     """
-    now = time.time()
-    waiting = [ask for ask in group.asks if ask.deadline > now]
-    replies = [_late(ask) for ask in group.asks if ask.deadline <= now]
+    begun = time.time()
+    waiting = [ask for ask in group.asks if ask.deadline > begun]
+    replies = [_late(ask) for ask in group.asks if ask.deadline <= begun]
     if waiting:
         replies += _answer_waiting(group, waiting)
+    answered_at = inferred_at = time.time()
     if group.store:
-        replies, now = _store(group, replies)
-    return GroupReply(id=group.id, answered_at=now, replies=replies)
+        replies, answered_at = _store(group, replies)
+    return GroupReply(
+        id=group.id,
+        answered_at=answered_at,
+        replies=replies,
+        waited=begun - group.sent_at,
+        inferred=inferred_at - begun,
+        stored=time.time() - inferred_at,
+    )
 
 
 def _answer_waiting(group: Group, asks: list[Ask]) -> list[AskReply]:

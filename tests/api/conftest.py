@@ -11,11 +11,14 @@ from uuid import UUID
 import pytest
 from django.contrib.auth.models import User
 from django.core.cache import cache
+from django.core.handlers.wsgi import WSGIRequest
+from django.http import HttpResponse
 from django.test import Client
+from django.test.client import ClientHandler
 from django.utils import timezone
 
 from predictions import gateway
-from predictions.api import health, throttles
+from predictions.api import health, lane, throttles
 from predictions.models import ApiKey, MLModel, Prediction
 from predictions.models.ids import new_id
 from predictions.selectors import targets
@@ -29,12 +32,26 @@ VISITOR = UUID("018f0000-0000-7000-8000-000000000001")
 
 
 @pytest.fixture(autouse=True)
-def _nothing_remembered() -> None:
+def _nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test meets what another one left in this process or in the cache."""
+    # It would close the connection that holds the test's transaction, as Django's test client knows of its own.
+    monkeypatch.setattr(lane, "close_old_connections", lambda: None)
     cache.clear()
     targets.shelf.clear()
     health.watch.forget()
     throttles.counter.forget()
+
+
+class LaneHandler(ClientHandler):
+    """Like the site's WSGI application: the lean lane first, then Django."""
+
+    def __call__(self, environ: dict[str, Any]) -> HttpResponse:
+        reply = lane.answered(environ)
+        if reply is None:
+            return super().__call__(environ)
+        response: Any = HttpResponse(reply.body, status=reply.status, headers=dict(reply.headers))
+        response.wsgi_request = WSGIRequest(environ)
+        return response
 
 
 class Api:
@@ -42,6 +59,7 @@ class Api:
 
     def __init__(self, key: str = "", user: User | None = None, visitor: UUID | None = None) -> None:
         self.client = Client(raise_request_exception=False)
+        self.client.handler = LaneHandler(enforce_csrf_checks=False)
         self.headers = {"Authorization": f"Bearer {key}"} if key else {}
         if user is not None:
             self.client.force_login(user)

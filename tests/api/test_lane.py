@@ -4,52 +4,66 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import closing
 from typing import Any
 
+import django.db
 import pytest
+from django.db import connection
+from django.test import RequestFactory
+from django.test.client import ClientHandler
 from django.urls import reverse
 from pytest_django.fixtures import Settings
 
+from deploy_site.wsgi import application
 from predictions.api import lane
-from predictions.api.errors import problem_of
 from predictions.models import Prediction
 from predictions.selectors import api_keys as known_keys
+from predictions.selectors import targets
 from predictions.services import api_keys
-from tests.api.conftest import Api, People, Shelf
+from tests.api.conftest import Api, LaneHandler, People, Shelf
 
 pytestmark = pytest.mark.usefixtures("answering")
 
-LANE = "predictions.api.lane.LeanLane"
 GOOD = b'{"inputs": [{"x1": 1, "x2": 2, "x3": 3}]}'
-SAID = ("Content-Type", "Cache-Control", "Retry-After", "WWW-Authenticate", "X-Content-Type-Options")
+SAID = (
+    "Content-Type",
+    "Cache-Control",
+    "Retry-After",
+    "WWW-Authenticate",
+    "X-Content-Type-Options",
+    "Referrer-Policy",
+    "Cross-Origin-Opener-Policy",
+    "Strict-Transport-Security",
+)
 
 
 @pytest.fixture
 def seen(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The slugs that went through the lane."""
     slugs: list[str] = []
-    ordinary = lane._answer
+    whole = lane._slug_of
 
-    def noted(request: Any, slug: str) -> Any:
-        slugs.append(slug)
-        return ordinary(request, slug)
+    def noted(environ: lane.Environ) -> str | None:
+        slug = whole(environ)
+        if slug is not None:
+            slugs.append(slug)
+        return slug
 
-    monkeypatch.setattr(lane, "_answer", noted)
+    monkeypatch.setattr(lane, "_slug_of", noted)
     return slugs
 
 
-def both(settings: Settings, caller: Api, slug: str, body: bytes, **headers: str) -> list[Any]:
+def both(caller: Api, slug: str, body: bytes, **headers: str) -> list[Any]:
     """What the lane and the ordinary way say, with the ids of rows left out."""
     said = []
-    whole = list(settings.MIDDLEWARE)
-    for middleware in (whole, [name for name in whole if name != LANE]):
-        settings.MIDDLEWARE = middleware
+    for handler in (LaneHandler(enforce_csrf_checks=False), ClientHandler(enforce_csrf_checks=False)):
         fresh = Api()
+        fresh.client.handler = handler
         fresh.headers = caller.headers
         response = fresh.post(f"models/{slug}/predict", body, **headers)
         text = re.sub(r'"id":"[^"]*"', '"id":""', response.content.decode())
         said.append((response.status_code, text, {name: response.get(name) for name in SAID}))
-    settings.MIDDLEWARE = whole
     return said
 
 
@@ -70,22 +84,21 @@ def both(settings: Settings, caller: Api, slug: str, body: bytes, **headers: str
         ("secret", GOOD),
         ("idle", GOOD),
         ("nothing", GOOD),
-        ("\U0001f600", GOOD),
     ],
 )
 def test_the_same_request_gets_the_same_answer_on_both_ways(
-    people: People, shelf: Shelf, settings: Settings, seen: list[str], slug: str, body: bytes
+    people: People, shelf: Shelf, seen: list[str], slug: str, body: bytes
 ) -> None:
-    lean, ordinary = both(settings, people.key, slug, body)
+    lean, ordinary = both(people.key, slug, body)
     assert lean == ordinary
     assert seen == [slug]
 
 
 @pytest.mark.parametrize("key", ["md_unknown_key", "nonsense", "md_"])
 def test_a_key_that_opens_nothing_is_refused_alike(
-    people: People, shelf: Shelf, settings: Settings, seen: list[str], key: str
+    people: People, shelf: Shelf, seen: list[str], key: str
 ) -> None:
-    lean, ordinary = both(settings, Api(key), "sum", GOOD)
+    lean, ordinary = both(Api(key), "sum", GOOD)
     assert lean == ordinary
     assert lean[0] == 401
     assert lean[2]["WWW-Authenticate"]
@@ -135,7 +148,10 @@ def test_what_is_not_ordinary_takes_the_ordinary_way(
     assert seen == []
 
 
-@pytest.mark.parametrize("path", ["models/sum", "models/a/b/predict", "models//predict", "predictions"])
+@pytest.mark.parametrize(
+    "path",
+    ["models/sum", "models/a/b/predict", "models//predict", "models/\U0001f600/predict", "predictions"],
+)
 def test_other_addresses_take_the_ordinary_way(
     people: People, shelf: Shelf, seen: list[str], path: str
 ) -> None:
@@ -147,7 +163,54 @@ def test_a_known_key_and_a_known_ml_model_cost_no_query(
     people: People, shelf: Shelf, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
 ) -> None:
     people.key.post("models/sum/predict", GOOD)
-    monkeypatch.setattr(lane, "respond", lambda actor, slug, data: problem_of(ValueError()).response())
+    monkeypatch.setattr(lane, "encoded", lambda actor, slug, data: b"{}")
     known_keys.find(people.key.headers["Authorization"].removeprefix("Bearer "))
     with django_assert_num_queries(0):
         people.key.post("models/sum/predict", GOOD)
+
+
+def test_a_body_that_is_too_big_takes_the_ordinary_way(
+    people: People, shelf: Shelf, settings: Settings
+) -> None:
+    settings.MAX_REQUEST_BYTES = 30
+    lean, ordinary = both(people.key, "sum", GOOD)
+    assert lean == ordinary
+    assert lean[0] == 413
+
+
+def test_an_unencrypted_call_is_sent_to_the_encrypted_address(
+    people: People, shelf: Shelf, settings: Settings
+) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+    lean, ordinary = both(people.key, "sum", GOOD)
+    assert lean == ordinary
+    assert lean[0] == 301
+
+
+def test_the_web_servers_application_takes_the_lane(people: People, shelf: Shelf, seen: list[str]) -> None:
+    environ = (
+        RequestFactory().post("/api/v1/models/sum/predict", GOOD, content_type="application/json").environ
+    )
+    environ["HTTP_AUTHORIZATION"] = people.key.headers["Authorization"]
+    started: list[Any] = []
+    body = b"".join(application(environ, lambda *args: started.append(args)))
+    assert started[0][0] == "200 OK"
+    assert json.loads(body)["model"] == "sum"
+    assert seen == ["sum"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_the_database_closed_costs_one_answer_at_most(
+    people: People, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lane, "close_old_connections", django.db.close_old_connections)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        pid = cursor.fetchone()[0]
+    other = connection.copy()
+    with closing(other), other.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+    targets.shelf.clear()
+    people.key.post("models/sum/predict", GOOD)
+    targets.shelf.clear()
+    assert people.key.post("models/sum/predict", GOOD).status_code == 200

@@ -26,8 +26,8 @@ def test_redis_keeps_a_log_and_evicts_nothing() -> None:
 
 
 def test_workers_take_every_queue(worker: object) -> None:
-    queues = current_app.control.inspect(timeout=5).active_queues() or {}
-    taken = {queue["name"] for worker_queues in queues.values() for queue in worker_queues}
+    answers = current_app.control.broadcast("queues_taken", reply=True, timeout=5) or []
+    taken = {queue for answer in answers for queues in answer.values() for queue in queues}
     assert taken == {"interactive", "batch", "build", "train", "maintenance"}
 
 
