@@ -27,8 +27,9 @@ class CappedPaginator(Paginator[Any]):
     @cached_property
     def count(self) -> int:
         """Rows found, at most ``COUNT_CAP``."""
-        found: QuerySet[Any] = self.object_list  # type: ignore[assignment]
-        return found.values("pk")[:COUNT_CAP].count()
+        if isinstance(self.object_list, QuerySet):
+            return self.object_list.values("pk")[:COUNT_CAP].count()
+        return len(self.object_list)
 
     @property
     def is_capped(self) -> bool:

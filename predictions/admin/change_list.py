@@ -8,16 +8,20 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.core.paginator import InvalidPage
 from django.db.models import F, QuerySet
 from django.http import HttpRequest
 from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 from unfold.views import ChangeList
 
+from predictions.admin import base
 from predictions.admin.http import actor_of
 from predictions.models import ModelVersion, Prediction
 from predictions.selectors import ml_models, predictions, review_queue
-from predictions.selectors.review_queue import WINDOW_ROWS, Queue
+from predictions.selectors.review_queue import Queue
+from predictions.selectors.windows import Seen
 from predictions.signature.fields import Signature
 from predictions.values import Actor
 
@@ -161,16 +165,16 @@ class PredictionChangeList(ChangeList):  # type: ignore[misc]
     actor: Actor
     result_list: list[Prediction]
     queue: Queue = Queue()
-    window_start: UUID | None
+    seen: Seen
 
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Prediction]:
-        """The queue's rows with what the list shows of each, without inputs and documents."""
+        """What the list shows of an answer, without inputs and documents; ``seen`` says which ones it holds."""
         self.filter_specs: list[Any] = []
         self.has_filters = self.has_active_filters = False
         self.queue = Queue.parse(request.GET)
         self.actor = actor_of(request)
-        self.window_start = review_queue.window_start(self.queue)
-        answers = (
+        self.seen = review_queue.look(self.queue, base.COUNT_CAP)
+        return (
             predictions.for_lists(predictions.visible_to(self.actor))
             .select_related(None)
             .select_related("ml_model", "version", "user", "api_key")
@@ -180,12 +184,20 @@ class PredictionChangeList(ChangeList):  # type: ignore[misc]
                 decimals=F("revision__document__outputs__0__decimals"),
             )
         )
-        return review_queue.rows(self.queue, self.window_start, answers)
 
     def get_results(self, request: HttpRequest) -> None:
-        """The rows of the page, read once."""
-        super().get_results(request)
-        self.result_list = list(self.result_list)
+        """The rows of the page, looked up by their ids."""
+        self.paginator = self.model_admin.get_paginator(request, self.seen.ids, self.list_per_page)
+        try:
+            ids = self.paginator.page(self.page_num).object_list
+        except InvalidPage:
+            raise IncorrectLookupParameters from None
+        self.result_list = predictions.in_order(self.queryset.filter(pk__in=ids), ids)
+        self.result_count = self.paginator.count
+        self.full_result_count: int | None = None
+        self.show_full_result_count = self.can_show_all = False
+        self.show_admin_actions = True
+        self.multi_page = self.result_count > self.list_per_page
 
     @property
     def filter_form(self) -> QueueForm:
@@ -210,7 +222,7 @@ class PredictionChangeList(ChangeList):  # type: ignore[misc]
     @property
     def searched_rows(self) -> int:
         """How many answers were looked through when there are more; 0 when all were."""
-        return WINDOW_ROWS if self.window_start is not None else 0
+        return review_queue.looked_through(self.queue) if self.seen.end is not None else 0
 
     @property
     def searched_rows_text(self) -> str:
@@ -230,14 +242,17 @@ class PredictionChangeList(ChangeList):  # type: ignore[misc]
     @property
     def older_address(self) -> str:
         """Where the next window begins."""
-        return f"?{urlencode(replace(self.queue, older=self.window_start).params)}"
+        return self._address_before(self.seen.end)
 
     @property
     def beyond_address(self) -> str:
         """Where a list goes on whose count stopped at its cap; empty when it is in order of doubt."""
         if self.queue.order == "uncertain" or not self.result_list:
             return ""
-        just_older = UUID(int=self.result_list[-1].pk.int - 1)
+        return self._address_before(self.result_list[-1].pk)
+
+    def _address_before(self, row_id: UUID | None) -> str:
+        just_older = None if row_id is None else UUID(int=row_id.int - 1)
         return f"?{urlencode(replace(self.queue, older=just_older).params)}"
 
     @property

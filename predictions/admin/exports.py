@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from uuid import UUID
 
-from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
 from django.utils.text import slugify
 
 from predictions.admin import cells
-from predictions.models import Prediction, SignatureRevision
-from predictions.selectors import blocks, spreadsheets
+from predictions.models import SignatureRevision
+from predictions.selectors import predictions, spreadsheets
 from predictions.selectors.review_queue import Queue
 
 CHUNK_ROWS = 2_000
@@ -29,11 +29,11 @@ class Columns:
 
 
 def csv_response(
-    found: QuerySet[Prediction], file_name: str, ml_model_id: int | None = None
+    pieces: Iterable[Sequence[UUID]], file_name: str, ml_model_id: int | None = None
 ) -> StreamingHttpResponse:
-    """All rows of ``found``, newest first: a column per input of the one ml_model they are of, else inputs as JSON."""
+    """The answers with these ids: a column per input of the one ml_model they are of, else inputs as JSON."""
     response = StreamingHttpResponse(
-        _lines(found, _columns(ml_model_id)), content_type="text/csv; charset=utf-8"
+        _lines(pieces, _columns(ml_model_id)), content_type="text/csv; charset=utf-8"
     )
     response["Content-Disposition"] = f'attachment; filename="{file_name}"'
     response["Cache-Control"] = "no-store"
@@ -55,10 +55,10 @@ def _columns(ml_model_id: int | None) -> Columns:
     return Columns(by_revision, spreadsheets.all_names(by_revision))
 
 
-def _lines(found: QuerySet[Prediction], columns: Columns) -> Iterator[str]:
+def _lines(pieces: Iterable[Sequence[UUID]], columns: Columns) -> Iterator[str]:
     titles = (*_BEFORE, *_input_names(columns), *_AFTER)
     yield spreadsheets.BEGINNING + spreadsheets.line(titles)
-    for row in _newest_first(found):
+    for row in (row for ids in pieces for row in predictions.whole(ids)):
         yield spreadsheets.line(
             (
                 *spreadsheets.record_cells(row),
@@ -74,18 +74,3 @@ def _input_names(columns: Columns) -> Sequence[str]:
     if columns.names is None:
         return ("inputs",)
     return [f"input.{name}" for name in columns.names]
-
-
-def _newest_first(found: QuerySet[Prediction]) -> Iterator[Prediction]:
-    """Rows in pieces, each starting where the last one ended: no long transaction, little memory."""
-    rows = found.select_related(None).select_related("ml_model", "version", "revision", "user", "api_key")
-    rows = rows.defer("ml_model__card", "version__plan", "version__report", "revision__document").order_by(
-        "-pk"
-    )
-    piece = list(rows[:CHUNK_ROWS])
-    while piece:
-        blocks.fill(piece)
-        yield from piece
-        if len(piece) < CHUNK_ROWS:
-            return
-        piece = list(rows.filter(pk__lt=piece[-1].pk)[:CHUNK_ROWS])

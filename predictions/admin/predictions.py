@@ -159,8 +159,9 @@ class PredictionAdmin(ReadOnlyAdmin):
     @admin.action(description=gettext_lazy("Export CSV"), permissions=["view"])
     def export_selected(self, request: HttpRequest, queryset: QuerySet[Prediction]) -> HttpResponseBase:
         """The ticked rows as a spreadsheet."""
-        ml_models = {row.ml_model_id for row in queryset}
-        return exports.csv_response(queryset, "answers.csv", ml_models.pop() if len(ml_models) == 1 else None)
+        chosen = queryset.order_by("-pk").values_list("pk", "ml_model_id")
+        ids, ml_models = [pk for pk, _ml_model in chosen], {ml_model for _pk, ml_model in chosen}
+        return exports.csv_response([ids], "answers.csv", ml_models.pop() if len(ml_models) == 1 else None)
 
     def _say_how_many(self, request: HttpRequest, count: int, *, overruled: bool) -> None:
         if overruled:
@@ -174,9 +175,9 @@ class PredictionAdmin(ReadOnlyAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         queue = Queue.parse(request.GET)
-        found = review_queue.rows(queue, None, self.get_queryset(request))
+        pieces = review_queue.pieces(queue, exports.CHUNK_ROWS)
         ml_model = MLModel.objects.filter(slug=queue.ml_model).first() if queue.ml_model else None
-        return exports.csv_response(found, exports.file_name(queue), ml_model.pk if ml_model else None)
+        return exports.csv_response(pieces, exports.file_name(queue), ml_model.pk if ml_model else None)
 
     # --- One answer ---------------------------------------------------------------------------------------
 

@@ -79,12 +79,17 @@ def page(
     """
     rows = rows.order_by(f"-{key}" if newest_first else key)
     if "cursor" in query:
-        rows = rows.filter(**{f"{key}__{'lt' if newest_first else 'gt'}": _place(query["cursor"], read)})
+        rows = rows.filter(**{f"{key}__{'lt' if newest_first else 'gt'}": place(query["cursor"], read)})
     found = list(rows[: query["limit"] + 1])
     here, more = found[: query["limit"]], len(found) > query["limit"]
+    return answer(request, shown(here), getattr(here[-1], key) if more else None)
+
+
+def answer(request: Request, results: list[Any], after: Any = None) -> Response:
+    """A page that goes on after the row with this key; None on the last."""
     address = request.build_absolute_uri()
-    following = replace_query_param(address, "cursor", str(getattr(here[-1], key))) if more else None
-    return Response({"results": shown(here), "next": following})
+    following = None if after is None else replace_query_param(address, "cursor", str(after))
+    return Response({"results": results, "next": following})
 
 
 def page_of(kind: type[serializers.BaseSerializer[Any]], name: str) -> type[serializers.Serializer[Any]]:
@@ -96,7 +101,8 @@ def page_of(kind: type[serializers.BaseSerializer[Any]], name: str) -> type[seri
     return type(name, (serializers.Serializer,), fields)
 
 
-def _place(text: str, read: Callable[[str], Any]) -> Any:
+def place(text: str, read: Callable[[str], Any]) -> Any:
+    """Where a page begins, out of a cursor. Raises InvalidRequest."""
     try:
         return read(text)
     except ValueError:

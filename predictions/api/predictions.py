@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
-from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from predictions.api.paging import page, page_of
+from predictions.api.paging import answer, page_of, place
 from predictions.api.permissions import KnownOrVisitor
 from predictions.api.serializers.predictions import HistoryQuery, PredictionDetailOut, PredictionOut
 from predictions.api.views import DeskView, checked_query, id_of
-from predictions.models import Prediction
-from predictions.selectors import predictions
+from predictions.selectors import history, predictions
+from predictions.selectors.history import Wanted
 
-FILTERS = {
-    "model": "ml_model__slug",
-    "outcome": "outcome",
-    "since": "created_at__gte",
-    "until": "created_at__lte",
-}
+INSTANT = timedelta(microseconds=1)
+"""What makes ``to`` inclusive: times are stored to the microsecond."""
 
 
 class Predictions(DeskView):
@@ -37,13 +34,14 @@ class Predictions(DeskView):
         responses=page_of(PredictionOut, "PredictionPage"),
     )
     def get(self, request: Request) -> Response:
-        """Filtered by ml_model, outcome and time."""
+        """Filtered by ml_model, outcome and time. A page may hold fewer than ``limit``; ``next`` says if there is more."""
         query = checked_query(HistoryQuery, request)
-
-        def shown(rows: list[Prediction]) -> list[Any]:
-            return list(PredictionOut(rows, many=True, context={"request": request}).data)
-
-        return page(request, _filtered(predictions.own(self.actor), query), query, shown)
+        beyond = place(query["cursor"], UUID) if "cursor" in query else None
+        limit: int = query["limit"]
+        seen = history.cases(self.actor, _wanted(query), limit=limit + 1, beyond=beyond)
+        rows = predictions.listed(seen.ids[:limit])
+        shown = PredictionOut(rows, many=True, context={"request": request}).data
+        return answer(request, list(shown), seen.ids[limit - 1] if len(seen.ids) > limit else seen.end)
 
 
 class OnePrediction(DeskView):
@@ -63,5 +61,11 @@ class OnePrediction(DeskView):
         return Response(PredictionDetailOut(row, context={"request": request}).data)
 
 
-def _filtered(rows: QuerySet[Prediction], query: dict[str, Any]) -> QuerySet[Prediction]:
-    return rows.filter(**{path: query[name] for name, path in FILTERS.items() if name in query})
+def _wanted(query: dict[str, Any]) -> Wanted:
+    until: datetime | None = query.get("until")
+    return Wanted(
+        ml_model=query.get("model", ""),
+        outcome=query.get("outcome", ""),
+        since=query.get("since"),
+        until=None if until is None else until + INSTANT,
+    )

@@ -9,6 +9,7 @@ from django.db.models import IntegerField, OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
 from predictions.models import Deployment, Job, MLModel, Prediction, Review
+from predictions.models.ids import earliest_id
 from predictions.selectors import jobs, ml_models, review_queue
 from predictions.selectors.review_queue import Queue
 from predictions.values import Actor
@@ -45,7 +46,7 @@ def to_review() -> Counted:
 def answers_today() -> Counted:
     """How many answers were given since midnight."""
     today = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
-    found = Prediction.objects.filter(pk__gte=review_queue.ids_since(today)).order_by("-pk")
+    found = Prediction.objects.filter(pk__gte=earliest_id(today)).order_by("-pk")
     return Counted(found.values("pk")[:ANSWERS_CAP].count(), ANSWERS_CAP)
 
 
@@ -69,7 +70,7 @@ def live_ml_models() -> int:
 def ml_models_with_use(actor: Actor) -> QuerySet[MLModel]:
     """Visible ml_models with ``live_number`` (None when nothing is live) and ``recent`` answers, up to RECENT_CAP."""
     live = Deployment.objects.filter(ml_model=OuterRef("pk"), role=Deployment.Role.LIVE, ended_at=None)
-    since = review_queue.ids_since(timezone.now() - RECENT)
+    since = earliest_id(timezone.now() - RECENT)
     recent = Prediction.objects.filter(ml_model=OuterRef("pk"), pk__gte=since).order_by("-pk")
     return (
         ml_models.visible_to(actor)

@@ -1,22 +1,31 @@
-"""Narrowing recorded answers down and paging through them without counting."""
+"""One's own history: narrowing it down and paging through it without counting."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from functools import partial
+from typing import Literal, Protocol
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from predictions.models import Prediction, Review
+from predictions.models import MLModel, Prediction, Review
+from predictions.selectors import asks, predictions, windows
+from predictions.selectors.asks import Lines, Owner
+from predictions.selectors.windows import NOTHING, Seen
+from predictions.values import Actor
 
 Verdict = Literal["", "confirmed", "overruled", "none"]
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What to keep; empty means all. ``until`` is exclusive. ``search`` is an id or a part of an outcome."""
+    """What to keep; empty means all. ``until`` is exclusive. ``search`` is an id or a part of an outcome.
+
+    ``together``: only the cases of the ask with this first id.
+    """
 
     search: str = ""
     ml_model: str = ""
@@ -24,61 +33,208 @@ class Wanted:
     verdict: Verdict = ""
     since: datetime | None = None
     until: datetime | None = None
+    together: UUID | None = None
+
+    @property
+    def is_of_asks(self) -> bool:
+        """True when nothing is wanted in which cases asked together differ."""
+        return not (self.search or self.outcome or self.verdict or self.together)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One answer, or ``together`` of them that were asked for in one request; then ``row`` is the first."""
+
+    row: Prediction
+    together: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some rows, newest first, and whether there are newer and older ones."""
+    """Some lines. ``back`` and ``on`` are where the pages before and after this one begin, if there are such.
 
-    rows: tuple[Prediction, ...]
-    has_newer: bool
-    has_older: bool
+    ``looked_through``: how many answers (or lines) were looked at when the page ends for that reason, else 0.
+    """
+
+    lines: tuple[Line, ...]
+    back: UUID | None
+    on: UUID | None
+    looked_through: int = 0
 
 
-def narrowed(rows: QuerySet[Prediction], wanted: Wanted) -> QuerySet[Prediction]:
-    """Keep the rows that are wanted."""
-    if wanted.search:
-        rows = rows.filter(_search(wanted.search))
-    if wanted.ml_model:
-        rows = rows.filter(ml_model__slug=wanted.ml_model)
-    if wanted.outcome:
-        rows = rows.filter(outcome=wanted.outcome)
-    if wanted.since is not None:
-        rows = rows.filter(created_at__gte=wanted.since)
-    if wanted.until is not None:
-        rows = rows.filter(created_at__lt=wanted.until)
-    return _judged(rows, wanted.verdict)
+class _Find(Protocol):
+    def __call__(self, *, beyond: UUID | None, limit: int, ascending: bool) -> Seen: ...
 
 
 def page(
-    rows: QuerySet[Prediction], *, size: int, before: UUID | None = None, after: UUID | None = None
+    actor: Actor, wanted: Wanted, *, size: int, before: UUID | None = None, after: UUID | None = None
 ) -> Page:
-    """``size`` rows older than ``before``, or newer than ``after``, or the newest. Ids sort by time.
+    """``size`` lines older than ``before``, or newer than ``after``, or the newest; an ask begins with its first case.
 
-    One query; the cost does not grow with how far one has paged.
+    The cost does not grow with the history, nor with how far one has paged.
     """
-    if after is not None:
-        found = list(rows.filter(pk__gt=after).order_by("id")[: size + 1])
-        return Page(tuple(reversed(found[:size])), has_newer=len(found) > size, has_older=True)
-    if before is not None:
-        rows = rows.filter(pk__lt=before)
-    found = list(rows.order_by("-id")[: size + 1])
-    return Page(tuple(found[:size]), has_newer=before is not None, has_older=len(found) > size)
+    first_up = wanted.together is not None
+    of_asks = wanted.is_of_asks
+    find = partial(_lines, actor, wanted) if of_asks else partial(_cases, actor, wanted)
+    forward, backward = (after, before) if first_up else (before, after)
+    goes_back = backward is not None
+    seen = find(beyond=backward or forward, limit=size + 1, ascending=first_up != goes_back)
+    ids = seen.ids[:size][::-1] if goes_back else seen.ids[:size]
+    lines = _shown(ids, of_asks=of_asks)
+    more = len(seen.ids) > size
+    there = seen.end or (ids[0 if goes_back else -1] if more else None)
+    if goes_back:
+        return Page(lines, back=_edge(lines, there), on=ids[-1] if ids else seen.end)
+    looked = 0 if seen.end is None else asks.MOST_LINES if of_asks else windows.WINDOW_ROWS
+    return Page(
+        lines, back=_edge(lines, ids[0]) if forward and ids else None, on=there, looked_through=looked
+    )
 
 
-def _search(text: str) -> Q:
+def cases(
+    actor: Actor, wanted: Wanted, *, limit: int, beyond: UUID | None = None, ascending: bool = False
+) -> Seen:
+    """Ids of single cases, newest first unless ``ascending``, beyond an id. ``end`` as in ``windows.look``."""
+    return _cases(actor, wanted, beyond=beyond, limit=limit, ascending=ascending)
+
+
+def pieces(actor: Actor, wanted: Wanted, size: int) -> Iterator[tuple[UUID, ...]]:
+    """Ids of all cases that are wanted, newest first, in pieces of at most ``size``: no query takes long."""
+    beyond: UUID | None = None
+    while True:
+        seen = _cases(actor, wanted, beyond=beyond, limit=size, ascending=False)
+        yield seen.ids
+        if len(seen.ids) < size and seen.end is None:
+            return
+        beyond = seen.end or seen.ids[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Cases asked together: the first one's row, and how many there are."""
+
+    first: Prediction
+    cases: int
+
+
+def ask(actor: Actor, first_id: UUID) -> Asked | None:
+    """What was asked together under that first id, if the actor asked it."""
+    count = asks.counts((first_id,)).get(first_id)
+    found = [source.filter(pk=first_id).exists() for source in predictions.sources(actor)]
+    if count is None or not any(found):
+        return None
+    return next((Asked(row, count) for row in predictions.listed((first_id,))), None)
+
+
+def used(actor: Actor, slug: str) -> MLModel | None:
+    """The ml_model of that slug if the actor has answers of it among the newest."""
+    found = MLModel.objects.filter(slug=slug).first()
+    if found is None:
+        return None
+    seen = windows.look_all(predictions.sources(actor), Q(ml_model_id=found.pk), limit=1)
+    return found if seen.ids else None
+
+
+def _cases(actor: Actor, wanted: Wanted, *, beyond: UUID | None, limit: int, ascending: bool) -> Seen:
+    fits = _fits(wanted)
+    if fits is None:
+        return NOTHING
+    since, below = windows.id_bounds(wanted.since, wanted.until)
+    sources = [
+        _on(windows.bounded(_of_ask(source, wanted), since, below), beyond, ascending=ascending)
+        for source in predictions.sources(actor)
+    ]
+    if not sources:
+        return NOTHING
+    if (row_id := _as_id(wanted.search)) is not None:
+        sources = [source.filter(pk=row_id) for source in sources]
+    return windows.look_all(sources, fits or None, limit=limit, ascending=ascending)
+
+
+def _lines(actor: Actor, wanted: Wanted, *, beyond: UUID | None, limit: int, ascending: bool) -> Seen:
+    ml_model_id = None
+    if wanted.ml_model:
+        ml_model_id = MLModel.objects.filter(slug=wanted.ml_model).values_list("pk", flat=True).first()
+        if ml_model_id is None:
+            return NOTHING
+    since, below = windows.id_bounds(wanted.since, wanted.until)
+    if beyond is not None and ascending:
+        since = max(since or beyond, UUID(int=beyond.int + 1))
+    elif beyond is not None:
+        below = min(below or beyond, beyond)
+    parts = [
+        asks.lines(
+            Lines(owner, value, since, below, ml_model_id, wanted.since, wanted.until),
+            limit=limit,
+            ascending=ascending,
+        )
+        for owner, value in _owners(actor)
+    ]
+    return windows.merged(parts, limit=limit, ascending=ascending) if parts else NOTHING
+
+
+def _owners(actor: Actor) -> list[tuple[Owner, object]]:
+    if actor.user_id is None and actor.api_key_id is not None:
+        return [("api_key_id", actor.api_key_id)]
+    both: list[tuple[Owner, object]] = [("user_id", actor.user_id), ("visitor", actor.visitor)]
+    return [(owner, value) for owner, value in both if value is not None]
+
+
+def _shown(ids: tuple[UUID, ...], *, of_asks: bool) -> tuple[Line, ...]:
+    counts = asks.counts(ids) if of_asks else {}
+    return tuple(Line(row, counts.get(row.pk, 1)) for row in predictions.listed(ids))
+
+
+def _edge(lines: tuple[Line, ...], place: UUID | None) -> UUID | None:
+    """Beyond all cases of the first line, for whoever goes on to newer ones."""
+    if place is None or not lines or lines[0].row.pk != place:
+        return place
+    return UUID(int=place.int + lines[0].together - 1)
+
+
+def _on(source: QuerySet[Prediction], beyond: UUID | None, *, ascending: bool) -> QuerySet[Prediction]:
+    if beyond is None:
+        return source
+    return source.filter(pk__gt=beyond) if ascending else source.filter(pk__lt=beyond)
+
+
+def _of_ask(source: QuerySet[Prediction], wanted: Wanted) -> QuerySet[Prediction]:
+    if wanted.together is None:
+        return source
+    return source.filter(pk__gte=wanted.together, pk__lte=asks.last_of(wanted.together))
+
+
+def _fits(wanted: Wanted) -> Q | None:
+    """What is looked at row by row (an empty Q for nothing); None when nothing can fit."""
+    fits = Q()
+    if wanted.ml_model:
+        pk = MLModel.objects.filter(slug=wanted.ml_model).values_list("pk", flat=True).first()
+        if pk is None:
+            return None
+        fits &= Q(ml_model_id=pk)
+    if wanted.search and _as_id(wanted.search) is None:
+        fits &= Q(outcome__icontains=wanted.search)
+    if wanted.outcome:
+        fits &= Q(outcome=wanted.outcome)
+    if wanted.since is not None:
+        fits &= Q(created_at__gte=wanted.since)
+    if wanted.until is not None:
+        fits &= Q(created_at__lt=wanted.until)
+    return fits & _judged(wanted.verdict)
+
+
+def _as_id(text: str) -> UUID | None:
     try:
-        return Q(pk=UUID(text))
+        return UUID(text) if text else None
     except ValueError:
-        return Q(outcome__icontains=text)
+        return None
 
 
-def _judged(rows: QuerySet[Prediction], verdict: Verdict) -> QuerySet[Prediction]:
-    # Joins to the few reviews, where comparing the annotated verdict would look at every row of the history.
+def _judged(verdict: Verdict) -> Q:
     judged = Review.objects.filter(prediction=OuterRef("pk"))
     if verdict == "none":
-        return rows.filter(~Exists(judged))
+        return ~Q(Exists(judged))
     if verdict:
         newer = Review.objects.filter(prediction=OuterRef("prediction"), pk__gt=OuterRef("pk"))
-        return rows.filter(Exists(judged.filter(~Exists(newer), verdict=verdict)))
-    return rows
+        return Q(Exists(judged.filter(~Exists(newer), verdict=verdict)))
+    return Q()

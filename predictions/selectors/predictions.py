@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from django.db.models import BooleanField, Case, OuterRef, Q, QuerySet, Subquery, Value, When
 
 from predictions.errors import NotFound
-from predictions.models import Prediction, Review
+from predictions.models import Prediction, PredictionBlock, Review
+from predictions.models.ids import place_of
 from predictions.selectors import blocks
 from predictions.values import Actor
 
@@ -18,25 +20,28 @@ HAS_PROBABILITIES = Q(margin__isnull=False) | Q(
 )
 HAS_WARNINGS = Q(warned=True) | Q(Q(warned=False, old_warnings__isnull=False), ~Q(old_warnings=[]))
 
+_HEAVY = ("ml_model__card", "ml_model__description", "version__plan", "version__report")
 
-def own(actor: Actor) -> QuerySet[Prediction]:
-    """The actor's own answers, newest first: of the account, of the key, or of this browser session."""
-    rows = _with_verdict(Prediction.objects.all())
+
+def sources(actor: Actor) -> list[QuerySet[Prediction]]:
+    """The actor's own answers: of the account and of this browser session, or of the key. One index gives each."""
+    rows = Prediction.objects.all()
     if actor.user_id is not None:
-        mine = Q(user_id=actor.user_id)
-        return rows.filter(mine | Q(visitor=actor.visitor) if actor.visitor else mine)
+        found = [rows.filter(user_id=actor.user_id)]
+        return [*found, rows.filter(visitor=actor.visitor)] if actor.visitor else found
     if actor.api_key_id is not None:
-        return rows.filter(api_key_id=actor.api_key_id)
+        return [rows.filter(api_key_id=actor.api_key_id)]
     if actor.visitor is not None:
-        return rows.filter(visitor=actor.visitor)
-    return rows.none()
+        return [rows.filter(visitor=actor.visitor)]
+    return []
 
 
 def visible_to(actor: Actor) -> QuerySet[Prediction]:
-    """Own answers; for staff, every answer."""
+    """Own answers; for staff, every answer. To look one up: lists are read through ``sources``."""
+    rows = with_verdict(Prediction.objects.all())
     if actor.is_superuser or actor.is_staff:
-        return _with_verdict(Prediction.objects.all())
-    return own(actor)
+        return rows
+    return rows.filter(_own(actor))
 
 
 def for_lists(rows: QuerySet[Prediction]) -> QuerySet[Prediction]:
@@ -59,8 +64,48 @@ def get(actor: Actor, prediction_id: UUID) -> Prediction:
         .first()
     )
     if found is None:
-        raise NotFound("There is no prediction with that id in your history.")
+        raise NotFound(
+            "There is no prediction with that id in your history. It may have been removed with its month."
+        )
     return found
+
+
+def listed(ids: Sequence[UUID]) -> list[Prediction]:
+    """These answers in this order as lists show them: with their verdict, without their case. One query.
+
+    Only for ids that were found for the reader; nobody's right is looked at here. Those that are gone are left out.
+    """
+    rows = with_verdict(for_lists(Prediction.objects.filter(pk__in=ids))).select_related(None)
+    return in_order(rows.select_related("ml_model", "version").defer(*_HEAVY), ids)
+
+
+def whole(ids: Sequence[UUID]) -> list[Prediction]:
+    """Like ``listed``, with what an export says of each: its case, and who asked. Two queries, one more for blocks.
+
+    Cases whose block went between the queries, with a month that is being purged, are left out.
+    """
+    rows = with_verdict(Prediction.objects.filter(pk__in=ids))
+    related = ("ml_model", "version", "revision", "user", "api_key")
+    found = in_order(rows.select_related(*related).defer(*_HEAVY, "revision__document"), ids)
+    try:
+        blocks.fill(found)
+    except PredictionBlock.DoesNotExist:
+        there = set(
+            PredictionBlock.objects.filter(pk__in={place_of(row_id)[0] for row_id in ids}).values_list(
+                "pk", flat=True
+            )
+        )
+        found = [row for row in found if not row.is_in_block or place_of(row.pk)[0] in there]
+        blocks.fill(found)
+    return found
+
+
+def in_order(rows: QuerySet[Prediction], ids: Sequence[UUID]) -> list[Prediction]:
+    """The rows in the order of ``ids``."""
+    if not ids:
+        return []
+    by_id = {row.pk: row for row in rows.order_by()}
+    return [by_id[row_id] for row_id in ids if row_id in by_id]
 
 
 def reviews(prediction: Prediction) -> QuerySet[Review]:
@@ -68,7 +113,7 @@ def reviews(prediction: Prediction) -> QuerySet[Review]:
     return prediction.reviews.select_related("reviewer").order_by("-id")
 
 
-def _with_verdict(rows: QuerySet[Prediction]) -> QuerySet[Prediction]:
+def with_verdict(rows: QuerySet[Prediction]) -> QuerySet[Prediction]:
     """Annotates ``verdict``, ``right_outcome`` and ``review_reason`` of the newest review (None without one)."""
     newest = Review.objects.filter(prediction=OuterRef("pk")).order_by("-id")
     return (
@@ -80,3 +125,12 @@ def _with_verdict(rows: QuerySet[Prediction]) -> QuerySet[Prediction]:
         .select_related("ml_model", "version", "revision")
         .order_by("-id")
     )
+
+
+def _own(actor: Actor) -> Q:
+    if actor.user_id is not None:
+        mine = Q(user_id=actor.user_id)
+        return mine | Q(visitor=actor.visitor) if actor.visitor else mine
+    if actor.api_key_id is not None:
+        return Q(api_key_id=actor.api_key_id)
+    return Q(visitor=actor.visitor) if actor.visitor is not None else Q(pk__in=())

@@ -2,31 +2,40 @@
 
 The table may hold many millions of rows, so a list costs what its page costs. Times are looked up by id (a UUIDv7
 begins with its millisecond), counts stop at a cap, and filters no index serves look through one window of answers
-at a time; ``older`` in a queue starts the next window.
+at a time (``windows``); ``older`` in a queue starts the next window.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime, time, timedelta
+from functools import reduce
+from operator import and_
 from typing import Any, Self
 from uuid import UUID
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import BooleanField, Exists, OuterRef, Q
 from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
-from predictions.models import MLModel, Prediction, Review
-from predictions.selectors import predictions
+from predictions.models import MLModel, ModelVersion, Prediction, Review
+from predictions.selectors import windows
+from predictions.selectors.predictions import HAS_PROBABILITIES, HAS_WARNINGS
+from predictions.selectors.windows import NOTHING, Seen
 
-WINDOW_ROWS = 50_000
-"""How many answers a filter without an index looks through at a time."""
+REVIEWED_ROWS = 2_000
+"""How many reviewed answers are looked through at a time."""
 
 BOUNDARY_MARGIN = 0.10
 """An answer is near the boundary when its two most probable classes are less than this apart."""
+
+# Rows of the first version of the table have no margin until `manage.py upgrade_history` came by.
+_IS_NEAR = """COALESCE("predictions_prediction"."margin", (SELECT p[1] - p[2]
+    FROM (SELECT array_agg(value::float8 ORDER BY value::float8 DESC NULLS LAST) AS p
+    FROM jsonb_each_text("predictions_prediction"."outputs" -> 'probabilities')) AS sorted)) < %s"""
 
 BANDS = {
     "under60": Q(score__lt=0.6),
@@ -34,12 +43,9 @@ BANDS = {
     "80to95": Q(score__gte=0.8, score__lte=0.95),
     "over95": Q(score__gt=0.95),
     # Two classes can only be that close when the better one is below one half plus half the margin.
-    "boundary": Q(score__lt=0.5 + BOUNDARY_MARGIN / 2, known_margin__lt=BOUNDARY_MARGIN),
+    "boundary": Q(score__lt=0.5 + BOUNDARY_MARGIN / 2)
+    & Q(RawSQL(_IS_NEAR, (BOUNDARY_MARGIN,), output_field=BooleanField())),  # noqa: S611 - a constant
 }
-# Rows of the first version of the table have no margin until `manage.py upgrade_history` came by.
-_MARGIN = """COALESCE("predictions_prediction"."margin", (SELECT p[1] - p[2]
-    FROM (SELECT array_agg(value::float8 ORDER BY value::float8 DESC NULLS LAST) AS p
-    FROM jsonb_each_text("predictions_prediction"."outputs" -> 'probabilities')) AS sorted))"""
 _ID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{0,4}-?[0-9a-f]{0,4}-?[0-9a-f]{0,4}-?[0-9a-f]{0,12}", re.IGNORECASE)
 
 
@@ -92,44 +98,34 @@ class Queue:
         return _id_range(self.q)
 
     @property
-    def needs_window(self) -> bool:
-        """True when the database has to read rows to find out which belong here."""
-        if self.id_range is not None or self.verdict in ("given", "confirmed", "overruled"):
-            return False
-        unindexed = (self.version, self.outcome, self.band, self.face, self.warnings, self.q)
-        return any(unindexed) or self.verdict == "none" or self.order == "uncertain"
+    def is_of_reviewed(self) -> bool:
+        """True for lists that begin at the reviews."""
+        return self.id_range is None and self.verdict in ("given", "confirmed", "overruled")
 
 
-def rows(
-    queue: Queue, after: UUID | None, answers: QuerySet[Prediction] | None = None
-) -> QuerySet[Prediction]:
-    """Those of ``answers`` (all when None) that belong to the queue, in its order. ``after`` is its window's start."""
-    found = _in_time(Prediction.objects.all() if answers is None else answers, queue)
-    if after is not None:
-        found = found.filter(pk__gt=after)
-    for condition in (_band(queue), _verdict(queue), _warnings(queue), _search(queue)):
-        if condition is not None:
-            found = found.filter(condition)
-    if queue.band == "boundary":
-        found = found.alias(known_margin=RawSQL(_MARGIN, ())).filter(BANDS["boundary"])  # noqa: S611 - a constant
-    if queue.version:
-        found = found.filter(version__number=int(queue.version))
-    if queue.face:
-        found = found.filter(face=queue.face)
-    if queue.outcome:
-        found = found.filter(outcome__iexact=queue.outcome)
-    return found.order_by(*_ordering(queue))
+def look(queue: Queue, limit: int) -> Seen:
+    """The first ``limit`` answers of the queue, in its order. ``end`` as in ``windows.look``: where older ones begin.
 
-
-def window_start(queue: Queue) -> UUID | None:
-    """The newest answer that is no longer looked at, or None when all are.
-
-    One look into an index of ``WINDOW_ROWS`` entries.
+    In the order of doubt ``end`` is set whenever there are older answers than those that were put in order.
     """
-    if not queue.needs_window:
-        return None
-    ids = _in_time(Prediction.objects.all(), queue).order_by("-pk").values_list("pk", flat=True)
-    return ids[WINDOW_ROWS : WINDOW_ROWS + 1].first()
+    return _look(queue, limit=limit)
+
+
+def looked_through(queue: Queue) -> int:
+    """How many answers a list looks at before it says where to go on."""
+    return REVIEWED_ROWS if queue.is_of_reviewed else windows.WINDOW_ROWS
+
+
+def pieces(queue: Queue, size: int) -> Iterator[tuple[UUID, ...]]:
+    """The whole queue, newest first, in pieces of at most ``size`` ids: no query takes long."""
+    queue = replace(queue, order="newest")
+    below: UUID | None = None
+    while True:
+        seen = _look(queue, limit=size, below=below)
+        yield seen.ids
+        if len(seen.ids) < size and seen.end is None:
+            return
+        below = seen.end or seen.ids[-1]
 
 
 def neighbor(queue: Queue, prediction: Prediction, *, forward: bool) -> UUID | None:
@@ -137,14 +133,14 @@ def neighbor(queue: Queue, prediction: Prediction, *, forward: bool) -> UUID | N
 
     ``prediction`` itself need not belong to the queue any more: it may just have got its verdict.
     """
-    found = rows(queue, window_start(queue)).exclude(pk=prediction.pk)
     if queue.order == "uncertain":
-        found = found.filter(_beyond_in_doubt(prediction, forward=forward))
+        beyond = _beyond_in_doubt(prediction, forward=forward) & ~Q(pk=prediction.pk)
+        seen = _look(queue, limit=1, more=beyond, reverse=not forward)
+    elif forward:
+        seen = _look(queue, limit=1, below=prediction.pk)
     else:
-        found = found.filter(pk__lt=prediction.pk) if forward else found.filter(pk__gt=prediction.pk)
-    if not forward:
-        found = found.reverse()
-    return found.values_list("pk", flat=True).first()
+        seen = _look(queue, limit=1, above=prediction.pk)
+    return seen.ids[0] if seen.ids else None
 
 
 def next_to_review(queue: Queue, prediction: Prediction) -> UUID | None:
@@ -153,77 +149,142 @@ def next_to_review(queue: Queue, prediction: Prediction) -> UUID | None:
     following = neighbor(unreviewed, prediction, forward=True)
     if following is not None:
         return following
-    found = rows(unreviewed, window_start(unreviewed)).exclude(pk=prediction.pk)
-    return found.values_list("pk", flat=True).first()
+    found = _look(unreviewed, limit=2).ids
+    return next((row_id for row_id in found if row_id != prediction.pk), None)
 
 
 def count_up_to(queue: Queue, limit: int) -> int:
     """How many answers the queue holds, counted no further than ``limit``."""
-    return rows(queue, window_start(queue)).values("pk")[:limit].count()
+    return len(_look(queue, limit=limit).ids)
 
 
-def ids_since(moment: datetime) -> UUID:
-    """The smallest id an answer made at ``moment`` or later can have."""
-    return UUID(int=max(int(moment.timestamp() * 1000), 0) << 80)
+def _look(
+    queue: Queue,
+    *,
+    limit: int,
+    more: Q | None = None,
+    below: UUID | None = None,
+    above: UUID | None = None,
+    reverse: bool = False,
+) -> Seen:
+    """``more``: a further condition. ``below`` and ``above``: only ids beyond that one, ``above`` ascending."""
+    ml_model_id = _ml_model_id(queue.ml_model)
+    if queue.ml_model and ml_model_id is None:
+        return NOTHING
+    bounds = _id_bounds(queue, below, above)
+    fits = _fits(queue) & (more or Q())
+    if queue.is_of_reviewed:
+        if ml_model_id is not None:
+            fits &= Q(ml_model_id=ml_model_id)
+        return _reviewed(queue, fits, bounds, limit=limit, ascending=above is not None, reverse=reverse)
+    source = windows.bounded(Prediction.objects.all(), *bounds)
+    if ml_model_id is not None:
+        source = source.filter(ml_model_id=ml_model_id)
+    if queue.order == "uncertain":
+        return windows.least_certain(source, fits, limit=limit, reverse=reverse)
+    return windows.look(source, fits or None, limit=limit, ascending=above is not None)
 
 
-def _in_time(found: QuerySet[Prediction], queue: Queue) -> QuerySet[Prediction]:
-    """What the indexes serve: ml_model, and times by id."""
-    if queue.ml_model:
-        # A number, not a subquery: the planner must know how common this ml_model is to choose its index.
-        pk = MLModel.objects.filter(slug=queue.ml_model).values_list("pk", flat=True).first()
-        found = found.filter(ml_model_id=pk) if pk is not None else found.none()
-    if queue.older is not None:
-        found = found.filter(pk__lte=queue.older)
-    # An id is made when the question arrives, the row's time is that of the answer: look a little wider by id.
-    slack = timedelta(days=1)
-    if queue.since is not None:
-        begin = _midnight(queue.since)
-        found = found.filter(pk__gte=ids_since(begin - slack), created_at__gte=begin)
-    if queue.until is not None:
-        end = _midnight(queue.until + timedelta(days=1))
-        found = found.filter(pk__lt=ids_since(end + slack), created_at__lt=end)
-    return found
+def _reviewed(
+    queue: Queue,
+    fits: Q,
+    bounds: tuple[UUID | None, UUID | None],
+    *,
+    limit: int,
+    ascending: bool,
+    reverse: bool,
+) -> Seen:
+    """Reviewed answers, beginning at the reviews: there are fewer of them than answers.
+
+    The ids go into the second query as they are. Joined, PostgreSQL would read the whole history for them.
+    """
+    newest = Review.objects.order_by("prediction_id" if ascending else "-prediction_id", "-pk")
+    judged = windows.bounded(newest.distinct("prediction_id"), *bounds, key="prediction_id")
+    verdict = Q(verdict=queue.verdict) if queue.verdict != "given" else Q(verdict__isnull=False)
+    in_doubt = queue.order == "uncertain"
+    wanted = REVIEWED_ROWS if fits or in_doubt else limit
+    seen = windows.look(
+        judged, verdict, limit=wanted, ascending=ascending, key="prediction_id", rows=REVIEWED_ROWS
+    )
+    if wanted == limit and not fits and not in_doubt:
+        return seen
+    order = ("score", "-pk") if in_doubt else ("pk",) if ascending else ("-pk",)
+    found = Prediction.objects.filter(fits, pk__in=seen.ids).order_by(*order)
+    if reverse:
+        found = found.reverse()
+    ids = tuple(found.values_list("pk", flat=True)[:limit])
+    end = seen.end or (seen.ids[-1] if len(seen.ids) == wanted else None)
+    return Seen(ids, end if in_doubt or len(ids) < limit else None)
 
 
-def _band(queue: Queue) -> Q | None:
+def _ml_model_id(slug: str) -> int | None:
+    # A number, not a subquery: the planner must know how common this ml_model is to choose its index.
+    return MLModel.objects.filter(slug=slug).values_list("pk", flat=True).first() if slug else None
+
+
+def _id_bounds(queue: Queue, below: UUID | None, above: UUID | None) -> tuple[UUID | None, UUID | None]:
+    """The ids (from, below) that the primary key is read between."""
+    since, until = windows.id_bounds(*_times(queue))
+    lowest, highest = queue.id_range or (None, None)
+    starts = [since, lowest, _next_to(above, 1)]
+    ends = [until, _next_to(highest, 1), _next_to(queue.older, 1), below]
+    return (
+        max((one for one in starts if one is not None), default=None),
+        min((one for one in ends if one is not None), default=None),
+    )
+
+
+def _times(queue: Queue) -> tuple[datetime | None, datetime | None]:
+    return (
+        None if queue.since is None else _midnight(queue.since),
+        None if queue.until is None else _midnight(queue.until + timedelta(days=1)),
+    )
+
+
+def _fits(queue: Queue) -> Q:
+    """What no index serves; an empty Q for nothing."""
+    since, until = _times(queue)
+    parts = [
+        _verdict(queue),
+        Q(created_at__gte=since) if since else Q(),
+        Q(created_at__lt=until) if until else Q(),
+        _band(queue),
+        _warnings(queue),
+        Q(outcome__iexact=queue.q) if queue.q and queue.id_range is None else Q(),
+        Q(outcome__iexact=queue.outcome) if queue.outcome else Q(),
+        Q(face=queue.face) if queue.face else Q(),
+        _version(queue),
+    ]
+    return reduce(and_, parts)
+
+
+def _verdict(queue: Queue) -> Q:
+    """Of unreviewed ones; reviewed ones are found from their reviews, and an id whatever its verdict."""
+    if queue.verdict != "none" or queue.id_range is not None:
+        return Q()
+    return ~Q(Exists(Review.objects.filter(prediction=OuterRef("pk"))))
+
+
+def _band(queue: Queue) -> Q:
     if not queue.band and queue.order != "uncertain":
-        return None
+        return Q()
     # The score of a number is the number itself, so only answers with probabilities have a band.
-    with_probabilities = predictions.HAS_PROBABILITIES & Q(score__isnull=False)
-    if queue.band in ("", "boundary"):
-        return with_probabilities
-    return BANDS[queue.band] & with_probabilities
+    return BANDS.get(queue.band, Q()) & HAS_PROBABILITIES & Q(score__isnull=False)
 
 
-def _verdict(queue: Queue) -> Q | None:
-    if queue.id_range is not None or queue.verdict == "any":
-        return None
-    if queue.verdict == "none":
-        return ~Q(Exists(Review.objects.filter(prediction=OuterRef("pk"))))
-    if queue.verdict == "given":
-        return Q(pk__in=Review.objects.values("prediction_id"))
-    later = Review.objects.filter(prediction=OuterRef("prediction_id"), pk__gt=OuterRef("pk"))
-    newest = Review.objects.filter(~Exists(later), verdict=queue.verdict)
-    return Q(pk__in=newest.values("prediction_id"))
-
-
-def _warnings(queue: Queue) -> Q | None:
+def _warnings(queue: Queue) -> Q:
     if not queue.warnings:
-        return None
-    return ~predictions.HAS_WARNINGS if queue.warnings == "no" else predictions.HAS_WARNINGS
+        return Q()
+    return HAS_WARNINGS if queue.warnings == "yes" else ~HAS_WARNINGS
 
 
-def _search(queue: Queue) -> Q | None:
-    if not queue.q:
-        return None
-    if queue.id_range is not None:
-        return Q(pk__gte=queue.id_range[0], pk__lte=queue.id_range[1])
-    return Q(outcome__iexact=queue.q)
-
-
-def _ordering(queue: Queue) -> tuple[Any, ...]:
-    return (F("score").asc(), "-pk") if queue.order == "uncertain" else ("-pk",)
+def _version(queue: Queue) -> Q:
+    if not queue.version:
+        return Q()
+    found = ModelVersion.objects.filter(number=int(queue.version))
+    if queue.ml_model:
+        found = found.filter(ml_model__slug=queue.ml_model)
+    return Q(version_id__in=list(found.values_list("pk", flat=True)))
 
 
 def _beyond_in_doubt(prediction: Prediction, *, forward: bool) -> Q:
@@ -231,6 +292,10 @@ def _beyond_in_doubt(prediction: Prediction, *, forward: bool) -> Q:
     if forward:
         return Q(score__gt=score) | Q(score=score, pk__lt=prediction.pk)
     return Q(score__lt=score) | Q(score=score, pk__gt=prediction.pk)
+
+
+def _next_to(row_id: UUID | None, step: int) -> UUID | None:
+    return None if row_id is None else UUID(int=min(row_id.int + step, (1 << 128) - 1))
 
 
 def _midnight(day: date) -> datetime:

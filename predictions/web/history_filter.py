@@ -29,6 +29,7 @@ class HistoryFilter(forms.Form):
     )
     since = forms.DateField(label=_("From"), required=False)
     until = forms.DateField(label=_("Until"), required=False)
+    together = forms.UUIDField(required=False, widget=forms.HiddenInput)
     tz = forms.CharField(required=False, max_length=64)
 
     def __init__(self, data: Any, ml_models: Iterable[MLModel]) -> None:
@@ -55,6 +56,7 @@ class HistoryFilter(forms.Form):
             outcome=data.get("outcome") or "",
             verdict=cast(Verdict, data.get("verdict") or ""),
             since=_midnight(data.get("since"), zone),
+            together=data.get("together"),
             until=_midnight(until + timedelta(days=1) if until and until < date.max else None, zone),
         )
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import Group, User
@@ -18,14 +16,9 @@ from predictions.services import reviews, roles
 from predictions.signature.answers import outcome_of, score_and_margin
 from predictions.values import Actor
 from tests.support.ml_models import LOAN, SUM, make_ml_model
+from tests.support.moments import id_at
 
 LIST = "/admin/predictions/prediction/"
-
-
-def id_at(moment: datetime) -> UUID:
-    """A UUIDv7 of that millisecond."""
-    head = int(moment.timestamp() * 1000) << 80
-    return UUID(int=head | 7 << 76 | 2 << 62 | random.getrandbits(62))
 
 
 def page_of(row: Prediction, query: str = "") -> str:

@@ -114,7 +114,8 @@ def test_the_whole_list_is_read_in_pieces(
     with CaptureQueriesContext(connection) as found:
         rows = table(response)
     assert [row["id"] for row in rows] == [str(row.pk) for row in several]
-    assert len(found) == 3
+    read = [query["sql"] for query in found if "duration_ms" in query["sql"]]
+    assert len(read) == 3
 
 
 def test_the_file_is_named_after_the_ml_model(desk: Client, several: list[Prediction]) -> None:

@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from predictions.models import MLModel, Prediction
-from predictions.selectors import review_queue
+from predictions.selectors import review_queue, windows
 from predictions.services import api_keys
 from tests.admin.conftest import LIST, confirm, loan, overrule, page_of
 from tests.support.ml_models import LOAN, add_version
@@ -195,8 +195,9 @@ def test_other_words_are_looked_for_among_answers(desk: Client, loans: MLModel, 
 
 
 def test_search_by_id_reads_a_range_of_the_primary_key(several: list[Prediction]) -> None:
-    queue = review_queue.Queue.parse({"q": str(several[0].pk)[:8]})
-    sql = str(review_queue.rows(queue, None).query)
+    with CaptureQueriesContext(connection) as found:
+        review_queue.count_up_to(review_queue.Queue.parse({"q": str(several[0].pk)[:8]}), 5)
+    (sql,) = [query["sql"] for query in found]
     assert "LIKE" not in sql.upper()
     assert '"id" >=' in sql
 
@@ -239,7 +240,7 @@ def test_a_row_says_when_what_how_sure_who_and_how_it_was_judged(
         "width:73.1%",
         "key Northwind",
         "API",
-        "warnings",
+        "warnings</span>",
         "overruled",
     ):
         assert text in body
@@ -308,13 +309,9 @@ def test_the_list_asks_as_often_for_one_row_as_for_a_page(
 def test_nothing_counts_the_whole_table(desk: Client, several: list[Prediction]) -> None:
     with CaptureQueriesContext(connection) as found:
         desk.get(LIST)
-    counts = [
-        query["sql"]
-        for query in found
-        if "COUNT(*)" in query["sql"] and "predictions_prediction" in query["sql"]
-    ]
-    assert counts
-    assert all("LIMIT" in sql for sql in counts)
+    asked = [query["sql"] for query in found if "predictions_prediction" in query["sql"]]
+    assert asked
+    assert not [sql for sql in asked if "COUNT(" in sql]
 
 
 def test_the_list_does_not_load_inputs_and_documents(desk: Client, several: list[Prediction]) -> None:
@@ -341,8 +338,7 @@ def test_a_count_stops_at_its_cap(
 def test_filters_look_through_a_window_and_say_so(
     desk: Client, several: list[Prediction], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(review_queue, "WINDOW_ROWS", 2)
-    monkeypatch.setattr("predictions.admin.change_list.WINDOW_ROWS", 2)
+    monkeypatch.setattr(windows, "WINDOW_ROWS", 2)
     response = desk.get(f"{LIST}?outcome=good")
     assert list(response.context["cl"].result_list) == several[:2]
     assert "The newest 2 answers were looked through." in response.content.decode()
@@ -356,6 +352,5 @@ def test_filters_look_through_a_window_and_say_so(
 def test_lists_that_an_index_serves_need_no_window(
     desk: Client, several: list[Prediction], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(review_queue, "WINDOW_ROWS", 2)
+    monkeypatch.setattr(windows, "WINDOW_ROWS", 2)
     assert listed(desk, verdict="any", ml_model="loans") == several
-    assert listed(desk, verdict="any", since=timezone.now().date() - timedelta(days=1)) == several

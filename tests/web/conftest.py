@@ -17,6 +17,7 @@ from predictions.selectors.targets import Target, shelf
 from predictions.signature.answers import outcome_of, outputs_of, score_and_margin
 from predictions.values import Actor, CheckedRow, GivenAnswer, RawAnswer
 from tests import factories
+from tests.support.moments import id_at
 
 
 class FakeGateway:
@@ -112,9 +113,12 @@ def recorded(db: None) -> Callable[..., Prediction]:
             "form",
             raw or RawAnswer(class_index=1, probabilities=(0.25, 0.75)),
         )
+        pk = given.id
+        if "created_at" in columns:
+            pk = columns["id"] = id_at(columns["created_at"])
         if columns:
             Prediction.objects.filter(pk=given.id).update(**columns)
-        return Prediction.objects.get(pk=given.id)
+        return Prediction.objects.get(pk=pk)
 
     return write
 

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from predictions.models import MLModel, Prediction
+from predictions.models import MLModel
 from predictions.selectors import history as selector
-from predictions.selectors import ml_models, predictions
+from predictions.selectors import ml_models
 from predictions.selectors.history import Page, Wanted
 from predictions.signature.answers import labels_of
 from predictions.signature.fields import Signature
 from predictions.values import Actor
-from predictions.web.history_csv import lines
+from predictions.web.history_csv import CHUNK_ROWS, lines
 from predictions.web.history_filter import HistoryFilter
 from predictions.web.http import actor_of
 
@@ -34,21 +34,23 @@ def history(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
     form = _filter(request, actor)
     wanted = form.wanted()
-    rows = _light(selector.narrowed(predictions.own(actor), wanted))
-    page = selector.page(
-        rows, size=PAGE_ROWS, before=_id(request.GET.get("before")), after=_id(request.GET.get("after"))
-    )
+    before, after = _id(request.GET.get("before")), _id(request.GET.get("after"))
+    page = selector.page(actor, wanted, size=PAGE_ROWS, before=before, after=after)
     kept = {name: str(value) for name, value in request.GET.items() if name in form.fields and value}
     return render(
         request,
         "predictions/predictions/history.html",
         {
             "form": form,
-            "rows": page.rows,
-            "is_filtered": wanted != Wanted(),
+            "lines": page.lines,
+            "is_filtered": replace(wanted, together=None) != Wanted(),
+            "together": selector.ask(actor, wanted.together) if wanted.together else None,
+            "looked_through": page.looked_through,
+            "looked_through_text": f"{page.looked_through:,}",
             "outcomes": _outcomes(actor, wanted.ml_model),
             "export_url": f"{reverse('history_export')}?{urlencode(kept)}",
-            **_links(page, kept),
+            "newest_url": f"?{urlencode(kept)}" if before or after else "",
+            **_links(page, kept, first_up=wanted.together is not None),
         },
     )
 
@@ -58,8 +60,8 @@ def export(request: HttpRequest) -> StreamingHttpResponse:
     """The same answers, all of them, as CSV."""
     actor = actor_of(request)
     wanted = _filter(request, actor).wanted()
-    rows = selector.narrowed(predictions.own(actor), wanted)
-    response = StreamingHttpResponse(lines(rows, wanted.ml_model), content_type="text/csv; charset=utf-8")
+    pieces = selector.pieces(actor, wanted, CHUNK_ROWS)
+    response = StreamingHttpResponse(lines(pieces, wanted.ml_model), content_type="text/csv; charset=utf-8")
     name = f"history-{timezone.now():%Y%m%d-%H%M}.csv"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     response.headers["X-Accel-Buffering"] = "no"
@@ -77,19 +79,9 @@ def _choosable(actor: Actor, chosen: str) -> list[MLModel]:
     """Visible ml_models, and the chosen one also when it is visible no longer: its answers remain one's own."""
     found = list(ml_models.visible_to(actor).only("slug", "name").order_by("name")[:MAX_LISTED_ML_MODELS])
     if chosen and chosen not in {row.slug for row in found}:
-        used = predictions.own(actor).filter(ml_model__slug=chosen).first()
-        found += [used.ml_model] if used else []
+        used = selector.used(actor, chosen)
+        found += [used] if used else []
     return found
-
-
-def _light(rows: QuerySet[Prediction]) -> QuerySet[Prediction]:
-    return predictions.for_lists(rows).defer(
-        "ml_model__card",
-        "ml_model__description",
-        "version__plan",
-        "version__report",
-        "revision__document",
-    )
 
 
 def _outcomes(actor: Actor, slug: str) -> tuple[Any, ...]:
@@ -100,15 +92,16 @@ def _outcomes(actor: Actor, slug: str) -> tuple[Any, ...]:
     return labels_of(Signature.from_document(version.current_revision.document))
 
 
-def _links(page: Page, kept: dict[str, str]) -> dict[str, str]:
+def _links(page: Page, kept: dict[str, str], *, first_up: bool) -> dict[str, str]:
+    """Addresses of the pages around this one. Cases asked together are listed in their order, all else newest first."""
+    back, on = ("before", "after") if first_up else ("after", "before")
+
     def link(**place: object) -> str:
         return f"?{urlencode({**kept, **place})}"
 
-    first, last = (page.rows[0].pk, page.rows[-1].pk) if page.rows else (None, None)
     return {
-        "newer_url": link(after=first) if page.has_newer and first else "",
-        "older_url": link(before=last) if page.has_older and last else "",
-        "newest_url": link() if page.has_newer else "",
+        "newer_url": link(**{back: page.back}) if page.back else "",
+        "older_url": link(**{on: page.on}) if page.on else "",
     }
 
 
