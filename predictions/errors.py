@@ -82,6 +82,12 @@ class BadModelFile(DeskError):
     code = "bad_model_file"
 
 
+class BadCaseFile(DeskError):
+    """A file of cases cannot be read as such; the message says what to correct in it."""
+
+    code = "bad_case_file"
+
+
 class TryLater(DeskError):
     """A part of the site cannot answer now; nothing was stored. ``retry_after`` is in seconds."""
 
