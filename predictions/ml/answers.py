@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,18 @@ MANY = 64
 
 TIE = 1e-6
 """Shares this close are equal but for float32 rounding; the first class wins, as with ``argmax`` on exact shares."""
+
+
+class Columns(NamedTuple):
+    """Answers of many rows side by side: each array has one entry per row, in order. All numbers are finite.
+
+    ``places``: index of the class [n]; ``shares``: probabilities in the order of the classes [n, k]; ``values``: [n]
+    or [n, k] of a regressor. What an estimator does not give is None.
+    """
+
+    places: Array | None = None
+    shares: Array | None = None
+    values: Array | None = None
 
 
 class ClassLookup:
@@ -110,6 +122,29 @@ def value_answers(values: Array) -> list[RawAnswer]:
     if np.isfinite(table).all():
         return [RawAnswer(value=row) for row in table.tolist()]
     return [RawAnswer(value=[_finite(item) for item in row]) for row in table.tolist()]  # type: ignore[misc]
+
+
+def class_columns(labels: Array | None, probabilities: Any, lookup: ClassLookup) -> Columns | None:
+    """As ``class_answers``, side by side; None where not every row has the same plain form."""
+    if labels is None or isinstance(probabilities, list):
+        return None
+    flat = labels.reshape(-1)
+    known = {label: lookup.place(label) for label in set(flat.tolist())}
+    places = np.array([known[label] for label in flat.tolist()], dtype=np.int64)
+    if probabilities is None:
+        return Columns(places=places)
+    shares = np.asarray(probabilities, dtype=np.float64).reshape(len(probabilities), -1)
+    if len(shares) != len(places) or shares.shape[1] != len(lookup.values) or not np.isfinite(shares).all():
+        return None
+    return Columns(places=places, shares=shares)
+
+
+def value_columns(values: Array) -> Columns | None:
+    """As ``value_answers``, side by side; None when a number is not finite."""
+    table = np.asarray(values, dtype=np.float64).reshape(len(values), -1)
+    if not np.isfinite(table).all():
+        return None
+    return Columns(values=table[:, 0] if table.shape[1] == 1 else table)
 
 
 def _finite(value: float) -> float | None:

@@ -10,7 +10,17 @@ import onnxruntime
 
 from predictions.errors import ModelFailed
 from predictions.ml import memory
-from predictions.ml.answers import ClassLookup, class_answers, json_safe, named_answers, value_answers
+from predictions.ml.answers import (
+    Array,
+    ClassLookup,
+    Columns,
+    class_answers,
+    class_columns,
+    json_safe,
+    named_answers,
+    value_answers,
+    value_columns,
+)
 from predictions.ml.plan import Plan
 from predictions.ml.tensors import Rows, builder_of
 from predictions.signature.fields import Signature
@@ -45,6 +55,10 @@ class OnnxRuntime:
         self._plan = plan
         width = len(signature.inputs)
         self._builders = [(feed.name, builder_of(feed, width)) for feed in plan.feeds]
+        self._takes_tables = all(
+            feed.layout == "matrix" and feed.dtype.startswith("float") and feed.columns == tuple(range(width))
+            for feed in plan.feeds
+        )
         self._lookup = ClassLookup(signature.main_output)
         self._wanted = [
             name for name in (plan.label_output, plan.probability_output, plan.value_output) if name
@@ -62,6 +76,34 @@ class OnnxRuntime:
             return self._run(rows)
         return [answer for row in rows for answer in self._run([row])]
 
+    def predict_columns(self, rows: Rows | Array) -> Columns | None:
+        """As ``predict``, with the answers side by side and rows as a float64 table [n, inputs] or as a list.
+
+        None where the answers have no such form (or there is no row); then ask ``predict``. Raises ModelFailed.
+        """
+        if len(rows) == 0 or self._named or not self._plan.batched:
+            return None
+        if not self._takes_tables and not isinstance(rows, list | tuple):
+            rows = rows.tolist()  # type: ignore[union-attr]
+        found = dict(zip(self._wanted, self._computed(rows), strict=True))
+        plan = self._plan
+        labels = found[plan.label_output] if plan.label_output else None
+        shares = found[plan.probability_output] if plan.probability_output else None
+        values = found[plan.value_output] if plan.value_output else None
+        try:
+            columns = self._columns(labels, shares, values)
+        except (TypeError, ValueError, AttributeError, IndexError):
+            return None
+        if columns is None:
+            return None
+        counts = {len(column) for column in columns if column is not None}
+        return columns if counts == {len(rows)} else None
+
+    def _columns(self, labels: Any, shares: Any, values: Any) -> Columns | None:
+        if values is None:
+            return class_columns(labels, shares, self._lookup)
+        return value_columns(values) if labels is None and shares is None else None
+
     def close(self) -> None:
         """Let the session's memory go."""
         self._session = None
@@ -72,25 +114,29 @@ class OnnxRuntime:
         return self._memory_bytes
 
     def _run(self, rows: Rows) -> list[RawAnswer]:
-        session = self._session
-        if session is None:
-            raise ModelFailed("This version was just unloaded; send the request again.")
-        try:
-            feeds = {name: build(rows) for name, build in self._builders}
-        except (TypeError, ValueError, OverflowError) as error:
-            raise ModelFailed(
-                "A value is missing or too large for this version; check the inputs."
-            ) from error
-        try:
-            found = session.run(self._wanted, feeds)
-        except Exception as error:
-            raise ModelFailed("This version could not answer these values; check the inputs.") from error
+        found = self._computed(rows)
         try:
             return self._answers(found, len(rows))
         except (TypeError, ValueError, AttributeError, IndexError) as error:
             raise ModelFailed(
                 "The artifact answers in a form that this version does not expect; build it again."
             ) from error
+
+    def _computed(self, rows: Rows | Array) -> Sequence[Any]:
+        session = self._session
+        if session is None:
+            raise ModelFailed("This version was just unloaded; send the request again.")
+        try:
+            feeds = {name: build(rows) for name, build in self._builders}  # type: ignore[arg-type]
+        except (TypeError, ValueError, OverflowError) as error:
+            raise ModelFailed(
+                "A value is missing or too large for this version; check the inputs."
+            ) from error
+        try:
+            found: Sequence[Any] = session.run(self._wanted, feeds)
+        except Exception as error:
+            raise ModelFailed("This version could not answer these values; check the inputs.") from error
+        return found
 
     def _answers(self, found: Sequence[Any], rows: int) -> list[RawAnswer]:
         if self._named and self._whole:
