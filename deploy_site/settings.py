@@ -37,6 +37,12 @@ ARTIFACTS_DIR = env.path("ARTIFACTS_DIR", VAR_DIR / "artifacts")
 MAX_UPLOAD_BYTES = env.integer("MAX_UPLOAD_BYTES", 500_000_000, minimum=1)
 MAX_REQUEST_BYTES = env.integer("MAX_REQUEST_BYTES", 10_000_000, minimum=1)
 MAX_ROWS_PER_REQUEST = env.integer("MAX_ROWS_PER_REQUEST", 5_000, minimum=1)
+# Files of cases: their size, how many of one caller's may be under way, for how long a result can be fetched, and how
+# many workers take from one file at a time.
+MAX_SCORE_FILE_BYTES = env.integer("MAX_SCORE_FILE_MB", 2048, minimum=1) * 1_000_000
+MAX_SCORE_FILES_AT_ONCE = env.integer("MAX_SCORE_FILES_AT_ONCE", 4, minimum=1)
+SCORE_RESULT_DAYS = env.integer("SCORE_RESULT_DAYS", 7, minimum=1)
+SCORE_HANDS = env.integer("SCORE_HANDS", 32, minimum=1)
 MAX_JSON_DEPTH = env.integer("MAX_JSON_DEPTH", 20, minimum=1)
 
 PREDICT_DEADLINE_SECONDS = env.integer("PREDICT_DEADLINE_SECONDS", 10, minimum=1)

@@ -15,12 +15,17 @@ from django.db import DatabaseError, transaction
 from kombu.exceptions import OperationalError
 
 from predictions.models import Job
-from predictions.services import jobs, sources, uploads
+from predictions.selectors.targets import Target
+from predictions.services import jobs, score_files, sources, uploads
 from predictions.values import Actor, BuildRequest
 
 logger = logging.getLogger(__name__)
 
-TASKS = {Job.Kind.BUILD: "predictions.tasks.run_build", Job.Kind.DEMO: "predictions.tasks.run_training"}
+TASKS = {
+    Job.Kind.BUILD: "predictions.tasks.run_build",
+    Job.Kind.DEMO: "predictions.tasks.run_training",
+    Job.Kind.SCORE: "predictions.tasks.run_batch",
+}
 
 
 def build(
@@ -69,6 +74,25 @@ def demo(*, slug: str, name: str, actor: Actor) -> Job:
             slug=slug,
         )
         send_after_commit(job)
+    return job
+
+
+def score(
+    *,
+    actor: Actor,
+    target: Target,
+    stream: BinaryIO,
+    filename: str,
+    declared_size: int | None = None,
+) -> Job:
+    """Store a file of cases and start scoring it with the version that is live now. Returns the job to follow.
+
+    Raises NotAllowed without account or key, TooManyRequests, TooLarge, BadCaseFile.
+    """
+    job = score_files.receive(
+        actor=actor, target=target, stream=stream, filename=filename, declared_size=declared_size
+    )
+    send_after_commit(job)
     return job
 
 

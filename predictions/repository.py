@@ -21,10 +21,10 @@ from django.core.files.storage import FileSystemStorage, Storage, default_storag
 
 from predictions.errors import DeskError, TooLarge
 
-Kind = Literal["sources", "samples", "artifacts"]
+Kind = Literal["sources", "samples", "artifacts", "cases", "parts", "results"]
 
 _CHUNK = 1 << 20
-_KEY = re.compile(r"(?:sources|samples|artifacts)/[0-9a-f]{2}/[0-9a-f]{32}")
+_KEY = re.compile(r"(?:sources|samples|artifacts|cases|parts|results)/[0-9a-f]{2}/[0-9a-f]{32}")
 
 
 class DamagedArtifact(DeskError):
@@ -42,14 +42,19 @@ class Stored:
     size: int
 
 
-def store(stream: BinaryIO, *, kind: Kind, max_bytes: int) -> Stored:
-    """Store what ``stream`` holds; nothing of it stays when that fails.
+def new_key(kind: Kind) -> str:
+    """A key that nothing is stored under."""
+    name = secrets.token_hex(16)
+    return f"{kind}/{name[:2]}/{name}"
+
+
+def store(stream: BinaryIO, *, kind: Kind, max_bytes: int | None, key: str = "") -> Stored:
+    """Store what ``stream`` holds, under ``key`` when one was made before; nothing of it stays when that fails.
 
     Raises TooLarge (``file_too_large``) above ``max_bytes``.
     """
     storage = _storage()
-    name = secrets.token_hex(16)
-    key = f"{kind}/{name[:2]}/{name}"
+    key = _checked(key) if key else new_key(kind)
     temporary = _temporary_file(storage)
     try:
         with temporary.open("r+b") as file:
@@ -69,6 +74,14 @@ def read_verified(key: str, sha256: str) -> bytes:
     if hashlib.sha256(data).hexdigest() != sha256:
         raise _damaged()
     return data
+
+
+def opened(key: str) -> BinaryIO:
+    """The bytes under ``key`` as a file to read and to seek in; the caller closes it. Raises DamagedArtifact."""
+    try:
+        return _storage().open(_checked(key), "rb")  # type: ignore[return-value]
+    except FileNotFoundError:
+        raise _damaged() from None
 
 
 @contextmanager
@@ -146,12 +159,8 @@ def _copy(stream: BinaryIO, file: BinaryIO, limit: int | None) -> tuple[str, int
 
 @contextmanager
 def _reading(key: str) -> Iterator[BinaryIO]:
-    try:
-        stream = _storage().open(_checked(key), "rb")
-    except FileNotFoundError:
-        raise _damaged() from None
-    with stream:
-        yield stream  # type: ignore[misc]
+    with opened(key) as stream:
+        yield stream
 
 
 def _checked(key: str) -> str:

@@ -17,7 +17,7 @@ from celery import shared_task
 from django.conf import settings
 
 from predictions.models import Job
-from predictions.services import jobs
+from predictions.services import jobs, score_files
 from predictions.values import Group
 
 logger = logging.getLogger(__name__)
@@ -65,10 +65,20 @@ def run_training(job_id: str) -> None:
     demos.run(UUID(job_id))
 
 
+@shared_task(name="predictions.tasks.run_batch", ignore_result=True)
+def run_batch(job_id: str) -> None:
+    """Take part in scoring a file, and call others to it; what the queue does not take, the sweeper sends."""
+    from predictions.services import scoring  # noqa: PLC0415
+
+    for _ in range(scoring.run(UUID(job_id))):
+        run_batch.delay(job_id)
+
+
 @shared_task(name="predictions.tasks.sweep_jobs", ignore_result=True)
 def sweep_jobs() -> None:
     """Send again what the queue lost or a worker dropped. The row decides, so a second hint is harmless."""
-    senders = {Job.Kind.BUILD: run_build, Job.Kind.DEMO: run_training}
+    senders = {Job.Kind.BUILD: run_build, Job.Kind.DEMO: run_training, Job.Kind.SCORE: run_batch}
+    score_files.forget_old()
     begun = time.monotonic()
     for job in jobs.stale():
         senders[Job.Kind(job.kind)].delay(str(job.pk))

@@ -7,6 +7,7 @@ from predictions.models.blocks import PredictionBlock
 from predictions.models.jobs import Job
 from predictions.models.ml_models import Deployment, MLModel, ModelVersion, SignatureRevision, Source
 from predictions.models.predictions import Prediction, Review
+from predictions.models.scoring import ScoreFile, ScorePiece
 
 __all__ = [
     "ApiKey",
@@ -17,6 +18,8 @@ __all__ = [
     "Prediction",
     "PredictionBlock",
     "Review",
+    "ScoreFile",
+    "ScorePiece",
     "SignatureRevision",
     "Source",
 ]

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from predictions.models.api_keys import ApiKey
 from predictions.models.ids import new_id
 from predictions.models.ml_models import MLModel, ModelVersion, Source
 
@@ -16,6 +17,7 @@ class Job(models.Model):
     class Kind(models.TextChoices):
         BUILD = "build", _("build")
         DEMO = "demo", _("demo")
+        SCORE = "score", _("file of cases")
 
     class Status(models.TextChoices):
         QUEUED = "queued", _("waiting")
@@ -44,6 +46,9 @@ class Job(models.Model):
     cancel_requested = models.BooleanField(default=False)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    api_key = models.ForeignKey(
+        ApiKey, on_delete=models.PROTECT, null=True, blank=True, related_name="jobs", editable=False
     )
     created_at = models.DateTimeField(auto_now_add=True)
     sent_at = models.DateTimeField(null=True, blank=True)

@@ -12,13 +12,22 @@ from predictions.values import Actor
 
 
 def visible_to(actor: Actor) -> QuerySet[Job]:
-    """One's own jobs, newest first; all of them for superusers; none without an account."""
-    rows = Job.objects.select_related("ml_model", "source", "version", "created_by").order_by("-id")
+    """One's own jobs, newest first: of the account, or of the key; all of them for superusers."""
+    rows = Job.objects.select_related("ml_model", "source", "version", "created_by", "score_file").order_by(
+        "-id"
+    )
     if actor.is_superuser:
         return rows
-    if actor.user_id is None:
-        return rows.none()
-    return rows.filter(created_by_id=actor.user_id)
+    if actor.user_id is not None:
+        return rows.filter(created_by_id=actor.user_id)
+    if actor.api_key_id is not None:
+        return rows.filter(api_key_id=actor.api_key_id, created_by=None)
+    return rows.none()
+
+
+def files_of(actor: Actor, ml_model_id: int) -> QuerySet[Job]:
+    """One's own files that this ml_model scores or scored, newest first."""
+    return visible_to(actor).filter(kind=Job.Kind.SCORE, ml_model_id=ml_model_id)
 
 
 def get(actor: Actor, job_id: UUID) -> Job:

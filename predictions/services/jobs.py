@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from predictions.errors import Conflict, DeskError, NotAllowed
 from predictions.models import Job, MLModel, ModelVersion, Source
-from predictions.services import sources
+from predictions.services import score_files, sources
 from predictions.services.naming import require_usable_name
 from predictions.values import Actor, BuildRequest
 
@@ -143,7 +143,7 @@ def cancelled(job: Job) -> None:
 
 def request_cancel(job: Job, actor: Actor) -> None:
     """Ask for the job to stop; one that waits stops at once. Raises NotAllowed, Conflict when it is over."""
-    if not (actor.is_superuser or (actor.user_id is not None and actor.user_id == job.created_by_id)):
+    if not (actor.is_superuser or _owns(actor, job)):
         raise NotAllowed("Only who started this job can cancel it.")
     rows = Job.objects.filter(pk=job.pk)
     if rows.filter(status=Job.Status.QUEUED).update(
@@ -205,6 +205,14 @@ def _end(job: Job, **columns: Any) -> None:
     _forget(job)
 
 
+def _owns(actor: Actor, job: Job) -> bool:
+    if actor.user_id is not None:
+        return actor.user_id == job.created_by_id
+    return actor.api_key_id is not None and job.created_by_id is None and actor.api_key_id == job.api_key_id
+
+
 def _forget(job: Job) -> None:
+    if job.kind == Job.Kind.SCORE:
+        score_files.forget(job)
     if job.source is not None:
         sources.forget(job.source)
