@@ -29,6 +29,7 @@ STATUS: Mapping[type[desk.DeskError], int] = {
     desk.InvalidRows: 422,
     desk.InvalidSignature: 422,
     desk.BadModelFile: 422,
+    desk.BadCaseFile: 422,
     desk.ModelFailed: 422,  # the same case fails again: nothing a program should retry
     desk.TooLarge: 413,
     desk.NotFound: 404,

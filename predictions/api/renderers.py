@@ -36,3 +36,19 @@ class JsonRenderer(BaseRenderer):
     ) -> bytes:
         """The body of a response; empty without data."""
         return b"" if data is None else encode(data)
+
+
+class CsvRenderer(BaseRenderer):
+    """Lets callers ask for ``text/csv`` where a file is sent; problems on the way are JSON as everywhere."""
+
+    media_type = "text/csv"
+    format = "csv"
+
+    def render(
+        self,
+        data: Any,
+        accepted_media_type: str | None = None,
+        renderer_context: Mapping[str, Any] | None = None,
+    ) -> bytes:
+        """Never more than what is no file: as JSON."""
+        return encode(data)

@@ -17,8 +17,9 @@ NOBODY = (
 class Follower:
     """Writes what is new in a job's row since the last look."""
 
-    def __init__(self, write: Callable[[str], Any]) -> None:
+    def __init__(self, write: Callable[[str], Any], *, queue: str = "build") -> None:
         self._write = write
+        self._queue = queue
         self._begun: set[tuple[int, int]] = set()
         self._ended: set[tuple[int, int]] = set()
         self._last_line = ""
@@ -52,4 +53,4 @@ class Follower:
             self._waiting_since = now
         if not self._told and now - self._waiting_since >= PATIENCE_SECONDS:
             self._told = True
-            self._write(NOBODY)
+            self._write(NOBODY.replace("build queue", f"{self._queue} queue"))

@@ -46,10 +46,17 @@ def receive(
     try:
         _require_whole(stored.size, declared_size)
         layout = case_files.layout_of(_head_of(stored.key), target.signature)
+        if stored.size <= layout.body:
+            raise no_rows()
         return _written(actor, target, clean_filename(filename), stored, layout)
     except BaseException:
         repository.delete(stored.key)
         raise
+
+
+def no_rows() -> BadCaseFile:
+    """The error for a file that is only a header."""
+    return BadCaseFile("The file has a header but no rows; add some below it.", code="no_rows", field="file")
 
 
 def require_room(actor: Actor) -> None:

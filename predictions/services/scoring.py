@@ -13,7 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from predictions import repository
-from predictions.errors import BadCaseFile, NotFound
+from predictions.errors import NotFound
 from predictions.models import Job, MLModel, ScoreFile, ScorePiece
 from predictions.services import jobs, score_claims, score_files, score_pieces
 from predictions.services.builds import ending
@@ -90,7 +90,7 @@ def _split(job: Job, file: ScoreFile) -> int:
         )
     rows = sum(span.rows for span in found)
     if not rows:
-        raise BadCaseFile("The file has a header but no rows; add some below it.", code="no_rows")
+        raise score_files.no_rows()
     with transaction.atomic():
         ScorePiece.objects.filter(file=file).delete()
         ScorePiece.objects.bulk_create(

@@ -24,6 +24,9 @@ STEPS = {
     "convert": gettext_lazy("Convert to ONNX"),
     "parity": gettext_lazy("Compare with the original"),
     "seal": gettext_lazy("Seal the version"),
+    "split": gettext_lazy("Look through the file"),
+    "score": gettext_lazy("Answer every row"),
+    "join": gettext_lazy("Put the result together"),
 }
 KINDS = {
     "sample": gettext_lazy("from the sample"),

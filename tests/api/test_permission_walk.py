@@ -49,6 +49,8 @@ ANYBODY = {
     "POST ml_model public",
     "GET ml_model_api public",
     "GET ml_model_about public",
+    "GET ml_model_file public",
+    "GET ml_model_template public",
     "GET api:ml_models",
     "GET api:ml_model public",
     "POST api:predict public",
@@ -59,7 +61,7 @@ ANYBODY = {
     "GET health_ready",
 }
 SESSION = {"GET api:predictions"}
-KNOWN = {"GET api:predictions", "GET api:jobs"}
+KNOWN = {"GET api:predictions", "GET api:jobs", "POST api:files public"}
 ACCOUNT = KNOWN | {
     "GET password_change",
     "POST password_change",
@@ -71,8 +73,12 @@ MEMBERS = {
     "POST ml_model members",
     "GET ml_model_api members",
     "GET ml_model_about members",
+    "GET ml_model_file members",
+    "POST ml_model_file members",
+    "GET ml_model_template members",
+    "POST ml_model_file public",
 }
-MEMBERS_API = {"GET api:ml_model members", "POST api:predict members"}
+MEMBERS_API = {"GET api:ml_model members", "POST api:predict members", "POST api:files members"}
 OWN_PREDICTION = {"GET prediction"}
 OWN_PREDICTION_API = {"GET api:prediction"}
 PRIVATE = {
@@ -80,8 +86,11 @@ PRIVATE = {
     "POST ml_model private",
     "GET ml_model_api private",
     "GET ml_model_about private",
+    "GET ml_model_file private",
+    "POST ml_model_file private",
+    "GET ml_model_template private",
 }
-PRIVATE_API = {"GET api:ml_model private", "POST api:predict private"}
+PRIVATE_API = {"GET api:ml_model private", "POST api:predict private", "POST api:files private"}
 KINDS = ("public", "members", "private")
 OWNER_API = {
     "POST api:ml_models",

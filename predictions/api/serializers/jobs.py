@@ -24,6 +24,21 @@ class JobLinksOut(serializers.Serializer[Any]):
     self = serializers.URLField()
     page = serializers.URLField(allow_null=True)
     model = serializers.URLField(allow_null=True)
+    result = serializers.URLField(
+        allow_null=True, help_text="The file with its answers, of a scored file; null while there is none."
+    )
+
+
+class JobFileOut(serializers.Serializer[Any]):
+    """The file of cases that a job scores, and how far it is."""
+
+    filename = serializers.CharField()
+    size = serializers.IntegerField(help_text="Bytes.")
+    rows = serializers.IntegerField(allow_null=True, help_text="Null until the file was looked through.")
+    answered = serializers.IntegerField(help_text="Rows that are stored and answered so far.")
+    faulty = serializers.IntegerField(help_text="Rows with a reason in place of an answer so far.")
+    warned = serializers.IntegerField(help_text="Answered rows with a warning so far.")
+    result_size = serializers.IntegerField(allow_null=True, help_text="Bytes.")
 
 
 class JobOut(serializers.Serializer[Any]):
@@ -35,6 +50,7 @@ class JobOut(serializers.Serializer[Any]):
     status = serializers.ChoiceField(choices=Job.Status.choices)
     model = serializers.CharField(source="ml_model.slug", default=None, allow_null=True)
     version = serializers.IntegerField(source="version.number", default=None, allow_null=True)
+    file = JobFileOut(source="score_file", default=None, allow_null=True)
     error = serializers.SerializerMethodField()
     cancel_requested = serializers.BooleanField()
     created_at = serializers.DateTimeField()
@@ -53,7 +69,13 @@ class JobOut(serializers.Serializer[Any]):
             "self": api_link(request, "job", row.pk),
             "page": page_link(request, "job", row.pk),
             "model": api_link(request, "ml_model", row.ml_model.slug) if row.ml_model else None,
+            "result": api_link(request, "job_result", row.pk) if has_result(row) else None,
         }
+
+
+def has_result(row: Job) -> bool:
+    """Whether there is a file with answers to fetch."""
+    return row.kind == Job.Kind.SCORE and bool(row.score_file.result_key)
 
 
 class StepOut(serializers.Serializer[Any]):

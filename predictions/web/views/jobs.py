@@ -33,7 +33,13 @@ def job_list(request: HttpRequest) -> HttpResponse:
 def job(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """One job; the part that changes is fetched again while it runs."""
     found = _get(request, job_id)
-    context = {"job": found, "steps": found.steps, "log": found.log, **_links(request, found)}
+    context = {
+        "job": found,
+        "file": found.score_file if found.kind == Job.Kind.SCORE else None,
+        "steps": found.steps,
+        "log": found.log,
+        **_links(request, found),
+    }
     template = "predictions/jobs/_status.html" if wants_fragment(request) else "predictions/jobs/detail.html"
     return render(request, template, context)
 
