@@ -9,6 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from predictions.timings.definitions import Metric
@@ -53,9 +54,10 @@ def keep_in(folder: Path | None) -> None:
 
 
 def flush() -> None:
-    """Add up and write what was noted so far in this process."""
+    """Add up and write what was noted so far in this process, where that is possible."""
     if _keeper is not None:
-        _keeper.turn(write=True)
+        with suppress(OSError):
+            _keeper.turn(write=True)
 
 
 class Keeper:
@@ -72,7 +74,6 @@ class Keeper:
         """Go on for as long as the process lives and this is its keeper."""
         failed = False
         while _keeper is self:
-            time.sleep(FOLD_SECONDS)
             try:
                 self.turn()
                 failed = False
@@ -82,11 +83,12 @@ class Keeper:
                     logger.exception("What was recorded could not be written; it is tried again.")
                 failed = True
                 time.sleep(WRITE_SECONDS)
+            time.sleep(FOLD_SECONDS)
 
     def turn(self, *, write: bool = False) -> None:
         """Add up; write when it is time, or now."""
         with self._turn:
-            while _waiting:
+            while _waiting and _keeper is self:
                 self._adder.add(_waiting.popleft() for _ in range(min(AT_ONCE, len(_waiting))))
                 self._changed = True
                 time.sleep(0)

@@ -88,7 +88,7 @@ def group(requests: int, rows: int) -> None:
 
 
 def count(name: str, *labels: str, by: float = 1.0) -> None:
-    """``name`` of METRICS happened, with a value for each of its labels: ``count("cache_lookups", slug, "hit")``."""
+    """``name`` of METRICS happened, with a value for each of its labels: ``count("cache_lookups", "hit")``."""
     keeping.note(Counted(METRICS[name], labels, by))
 
 

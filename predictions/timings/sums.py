@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from predictions.timings.definitions import METRICS, MOST_NAMES, OTHERS, STAGES, TOTAL, Metric
+from predictions.timings.definitions import METRICS, MOST_NAMES, OTHERS, STAGES, Metric
 
 Labels = tuple[str, ...]
 
@@ -148,7 +148,8 @@ class Adder:
         histograms = self._requests.get(key)
         if histograms is None:
             histograms = self._requests[key] = [
-                self.sums.histogram("request_seconds", (*key, stage)) for stage in (*STAGES, TOTAL)
+                *(self.sums.histogram("stage_seconds", (*key, stage)) for stage in STAGES),
+                self.sums.histogram("request_seconds", key),
             ]
         for histogram, seconds in zip(histograms, (*laps.stages, laps.last - laps.begun), strict=True):
             histogram.add(seconds)
