@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.http import HttpResponse
@@ -13,7 +13,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
-from predictions import gateway
+from predictions import gateway, timings
 from predictions.api import renderers
 from predictions.api.permissions import Anyone
 from predictions.api.serializers.predictions import AnswersOut
@@ -27,6 +27,7 @@ class Predict(DeskView):
     """``/models/{slug}/predict``"""
 
     opened_to = {"POST": Anyone}
+    face: ClassVar[Face] = "api"
 
     @extend_schema(
         operation_id="predict",
@@ -41,15 +42,21 @@ class Predict(DeskView):
     )
     def post(self, request: Request, slug: str) -> HttpResponse:
         """Validate, ask a worker, answer."""
-        return HttpResponse(encoded(self.actor, slug, request.data), content_type="application/json")
+        actor = self.actor
+        timings.mark(timings.ADMIT)
+        data = request.data
+        timings.mark(timings.PARSE)
+        return HttpResponse(encoded(actor, slug, data), content_type="application/json")
 
 
 def encoded(actor: Actor, slug: str, data: Any) -> bytes:
     """The answers to a decoded body as JSON, committed. Raises what ``live_target`` and ``answered`` raise."""
     actor = answering_actor(actor)
     target = live_target(actor, slug)
-    answers = answered(target, member(data, "inputs"), actor, "api")
-    return renderers.encode(document(target, answers))
+    answers = answered(target, member(data, "inputs"), actor, Predict.face)
+    body = renderers.encode(document(target, answers))
+    timings.finish(len(answers))
+    return body
 
 
 def answering_actor(actor: Actor) -> Actor:
@@ -59,7 +66,9 @@ def answering_actor(actor: Actor) -> Actor:
 
 def answered(target: Target, inputs: Any, actor: Actor, face: Face) -> list[GivenAnswer]:
     """Committed answers for a payload. Raises InvalidRequest, InvalidRows, TooLarge and what the gateway raises."""
+    timings.about(target.slug, face)
     rows = target.validator.check_payload(inputs, max_rows=settings.MAX_ROWS_PER_REQUEST)
+    timings.mark(timings.VALIDATE)
     return gateway.answer(target=target, rows=rows, actor=actor, face=face)
 
 

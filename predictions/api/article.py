@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiExample, extend_schema, inline_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 
+from predictions import timings
 from predictions.api import renderers
 from predictions.api.answers import answered, answering_actor, member
 from predictions.api.permissions import Anyone
 from predictions.api.views import DeskView
 from predictions.selectors.targets import default_target
-from predictions.values import GivenAnswer
+from predictions.values import Face, GivenAnswer
 
 WHOLE_WITHIN = 1e-9
 WHOLE_BELOW = 1e15
@@ -26,6 +27,7 @@ class ArticlePredict(DeskView):
     """``/predict``: the ml_model marked as the site's default."""
 
     opened_to = {"POST": Anyone}
+    face: ClassVar[Face] = "article"
 
     @extend_schema(
         operation_id="predict_with_default",
@@ -46,8 +48,12 @@ class ArticlePredict(DeskView):
         """``{"input": [1, 2, 3]}`` gives ``{"prediction": [4]}``; a list of rows gives one entry per row."""
         actor = answering_actor(self.actor)
         target = default_target(actor)
-        answers = answered(target, member(request.data, "input"), actor, "article")
+        timings.mark(timings.ADMIT)
+        data = request.data
+        timings.mark(timings.PARSE)
+        answers = answered(target, member(data, "input"), actor, self.face)
         body = renderers.encode({"prediction": [shown(answer) for answer in answers]})
+        timings.finish(len(answers))
         return HttpResponse(body, content_type="application/json")
 
 

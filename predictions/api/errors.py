@@ -18,6 +18,7 @@ from rest_framework import exceptions as drf_errors
 from rest_framework.views import set_rollback
 
 from predictions import errors as desk
+from predictions import timings
 from predictions.api.renderers import encode
 
 logger = logging.getLogger(__name__)
@@ -106,9 +107,12 @@ class Problem:
 
 
 def exception_handler(error: Exception, context: Mapping[str, Any]) -> HttpResponse:
-    """Django REST framework's seam: any exception of a view becomes a problem."""
+    """Django REST framework's seam: any exception of a view becomes a problem; one that answers has a ``face``."""
     set_rollback()
-    return problem_of(error).response()
+    problem = problem_of(error)
+    if face := getattr(context["view"], "face", ""):
+        timings.refused(problem.code, face)
+    return problem.response()
 
 
 def problem_of(error: Exception) -> Problem:

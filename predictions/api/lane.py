@@ -21,6 +21,7 @@ from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.middleware.security import SecurityMiddleware
 from rest_framework.exceptions import NotAuthenticated, PermissionDenied, Throttled
 
+from predictions import timings
 from predictions.api import bodies
 from predictions.api.actors import actor_of
 from predictions.api.answers import Predict, encoded
@@ -91,15 +92,20 @@ def answered(environ: Environ) -> Reply | None:
     is_secure = _is_secure(environ)
     if (settings.SECURE_SSL_REDIRECT and not is_secure) or _is_too_big(environ):
         return None
+    timings.begin()
     _look_at_connections()
     call: Any = Call(environ)
     try:
         _let_in(call)
+        timings.mark(timings.ADMIT)
         data = bodies.JsonParser().parse(call, None, {"request": call})
+        timings.mark(timings.PARSE)
         return Reply(200, _headers(is_secure), encoded(actor_of(call), slug, data))
     except Exception as error:
         close_old_connections()
-        return _refusal(problem_of(_with_header(error, call)).response(), is_secure)
+        problem = problem_of(_with_header(error, call))
+        timings.refused(problem.code, Predict.face)
+        return _refusal(problem.response(), is_secure)
 
 
 def _slug_of(environ: Environ) -> str | None:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from django.conf import settings
 from django.db import DatabaseError
 
+from predictions import timings
 from predictions.errors import TryLater
 from predictions.gateway import process
 from predictions.gateway.lanes import Key, Waiter
@@ -53,6 +54,7 @@ def answer(
     reply, answered_at = waiter.reply, waiter.answered_at
     if reply is None:
         reply, answered_at = _committed(ask)
+    timings.answered(*waiter.times)
     moment = datetime.fromtimestamp(answered_at, UTC)
     return [
         GivenAnswer(id=row_id, outputs=outputs, warnings=row.warnings, created_at=moment)

@@ -39,6 +39,8 @@ class Waiter:
     answered_at: float = 0.0
     error: DeskError | None = None
     group_id: int | None = None
+    times: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    """As ``timings.answered`` takes them."""
 
     @classmethod
     def of(cls, ask: Ask, deadline: float) -> Waiter:
@@ -151,6 +153,11 @@ class Lane:
             if waiter in self._pending:
                 self._pending.remove(waiter)
                 self._pending_rows -= waiter.rows
+
+    @property
+    def waiting_rows(self) -> int:
+        """Rows of callers that are not sent yet."""
+        return self._pending_rows
 
     @property
     def is_idle(self) -> bool:

@@ -10,6 +10,7 @@ import time
 
 from django.conf import settings
 
+from predictions import timings
 from predictions.errors import DeskError, ModelFailed, TryLater
 from predictions.gateway.lanes import PATIENCE_SECONDS, Batch, Key, Lane, Waiter
 from predictions.gateway.wire import Wire
@@ -59,6 +60,10 @@ class ProcessGateway:
         if not waiter.wait():
             self._give_up(lane, waiter)
 
+    def waiting_rows(self) -> int:
+        """Rows of callers that are not sent yet."""
+        return sum(lane.waiting_rows for lane in list(self._lanes.values()))
+
     def _lane(self, key: Key) -> Lane:
         lane = self._lanes.get(key)
         if lane is None:
@@ -95,6 +100,8 @@ class ProcessGateway:
                 _, following = current.lane.finish(current.id)
                 current.fail(_sending_failed(error))
             else:
+                if store:
+                    timings.group(len(current.waiters), sum(one.rows for one in current.waiters.values()))
                 return
 
     def _group(self, batch: Batch, *, store: bool) -> Group:
@@ -115,10 +122,12 @@ class ProcessGateway:
         if batch is None:
             return
         _, following = batch.lane.finish(reply.id, reply.inferred)
+        times = (batch.sent_at, reply.waited, reply.inferred, reply.stored)
         for part in reply.replies:
             waiter = batch.waiters.get(part.number)
             if waiter is None:
                 continue
+            waiter.times = times
             waiter.reply, waiter.answered_at = part, reply.answered_at
             if part.error_code:
                 waiter.error = _error_of(part.error_code, part.error_message)
@@ -166,4 +175,5 @@ def current() -> ProcessGateway:
     with _making:
         if _current is None or _current[0] != os.getpid():
             _current = (os.getpid(), ProcessGateway())
+            timings.watch("rows_waiting", _current[1].waiting_rows)
         return _current[1]

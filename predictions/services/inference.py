@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError
 
-from predictions import repository
+from predictions import repository, timings
 from predictions.errors import DeskError, ModelFailed, TryLater
 from predictions.ml.plan import Plan
 from predictions.ml.runtimes import OnnxRuntime
@@ -178,7 +178,9 @@ def _signature(revision_id: int) -> Signature:
 @lru_cache(maxsize=1)
 def registry() -> Registry:
     """The registry of this worker process, made at its first use: after any fork."""
-    return Registry(load=_load, limit=settings.REGISTRY_MAX_RUNTIMES)
+    made = Registry(load=_load, limit=settings.REGISTRY_MAX_RUNTIMES)
+    timings.watch("loaded_runtimes", lambda: len(made.loaded()))
+    return made
 
 
 def _registry() -> Registry:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.http import HttpRequest, QueryDict
 
-from predictions import gateway
+from predictions import gateway, timings
 from predictions.errors import (
     DeskError,
     InvalidRequest,
@@ -53,15 +53,21 @@ class Case:
 
 def submitted(request: HttpRequest, target: Target, actor: Actor) -> Case:
     """Check what the form sent and, when it is right, get the answer. Never raises for what people type."""
+    timings.mark(timings.ADMIT)
+    timings.about(target.slug, "form")
     case = _typed(target.signature, request.POST)
-    if case.errors or case.trouble:
+    timings.mark(timings.PARSE)
+    if case.trouble:
+        timings.refused(case.trouble.code)
         return case
     try:
         checked = target.validator.check_texts(case.texts)
+        timings.mark(timings.VALIDATE)
         answers = gateway.answer(target=target, rows=[checked], actor=actor, face="form")
-    except InvalidRows as error:
-        return Case(case.texts, case.box, errors=error.errors)
     except DeskError as error:
+        timings.refused(error.code)
+        if isinstance(error, InvalidRows):
+            return Case(case.texts, case.box, errors=error.errors)
         return Case(case.texts, case.box, trouble=error)
     return Case(case.texts, case.box, prediction=answers[0].id)
 

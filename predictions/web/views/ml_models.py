@@ -10,6 +10,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
+from predictions import timings
 from predictions.errors import NotFound, TryLater
 from predictions.models import MLModel
 from predictions.selectors import ml_models, predictions
@@ -35,8 +36,11 @@ def ml_model(request: HttpRequest, slug: str) -> HttpResponse:
         return _form(request, page, page.target, cases.prefilled(request, page.target, page.actor))
     case = cases.submitted(request, page.target, answering_actor(request))
     if case.prediction is not None and not wants_fragment(request):
-        return redirect(_address(slug, case))
-    return _form(request, page, page.target, case)
+        response: HttpResponse = redirect(_address(slug, case))
+    else:
+        response = _form(request, page, page.target, case)
+    timings.finish(1)
+    return response
 
 
 @require_safe
