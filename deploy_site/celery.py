@@ -10,7 +10,7 @@ from celery import Celery, signals
 from django.conf import settings
 from django.db import connections
 
-from deploy_site import env
+from deploy_site import env, metrics
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "deploy_site.settings")
 env.limit_numeric_threads()
@@ -25,6 +25,12 @@ app.steps["worker"].add("deploy_site.direct_queues:DirectQueues")
 def _use_the_sites_logging(**_: Any) -> None:
     """Keep Celery from installing its own handlers, which print the text of every exception."""
     logging.config.dictConfig(settings.LOGGING)
+
+
+@signals.worker_ready.connect
+def _open_the_metrics_port(**_: Any) -> None:
+    """Once the pool is there: what it forks later lets go of the port by itself."""
+    metrics.start()
 
 
 @signals.task_postrun.connect

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from deploy_site import local
+from deploy_site import local, procfile
 from deploy_site.embedded import EmbeddedServerError
 from deploy_site.preparing import Preparation
 from deploy_site.supervisor import ProcessDiedError, Supervisor
@@ -56,6 +56,7 @@ def serve() -> None:
 
 def _run(host: str, port: int) -> None:
     (local.VAR_DIR / "beat").mkdir(parents=True, exist_ok=True)
+    procfile.forget_metrics()
     address = f"http://{_shown_host(host)}:{port}"
     preparation = Preparation(local.VAR_DIR)
     supervisor = Supervisor(_PROCESSES, local.VAR_DIR / "log", _environment())

@@ -64,7 +64,6 @@ THROTTLE_USER = env.text("THROTTLE_USER", "6000/min")
 
 JOB_STALE_SECONDS = env.integer("JOB_STALE_SECONDS", 60, minimum=1)
 
-# Where the processes of this machine write what they record; each container has its own.
 METRICS_DIR = env.path("METRICS_DIR", VAR_DIR / "metrics")
 METRICS_TOKEN = env.secret("METRICS_TOKEN", "")
 METRICS_PORT = env.integer("METRICS_PORT", 0)

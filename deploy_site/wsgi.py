@@ -6,6 +6,8 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from deploy_site import metrics
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "deploy_site.settings")
 
 django_application = get_wsgi_application()
@@ -14,3 +16,4 @@ django_application = get_wsgi_application()
 from predictions.api.lane import LeanLane  # noqa: E402
 
 application = LeanLane(django_application)
+metrics.start()

@@ -14,6 +14,9 @@ from django.core.checks import CheckMessage, Error, register
 
 _RATE = re.compile(r"\d+/(s|sec|second|m|min|minute|h|hour|d|day)")
 
+SHORTEST_TOKEN = 16
+LAST_PORT = 65535
+
 
 @register
 def artifacts_can_be_written(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
@@ -41,3 +44,22 @@ def throttle_rates_can_be_read(app_configs: Sequence[AppConfig] | None, **_: Any
         for name in names
         if not _RATE.fullmatch(getattr(settings, name))
     ]
+
+
+@register
+def metrics_can_be_guarded(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+    """The token for Prometheus cannot be guessed, and the private port is one."""
+    found: list[CheckMessage] = []
+    if settings.METRICS_TOKEN and len(settings.METRICS_TOKEN) < SHORTEST_TOKEN:
+        found.append(
+            Error(
+                "METRICS_TOKEN is too short.",
+                hint=f"Use at least {SHORTEST_TOKEN} random characters, or leave it empty.",
+                id="predictions.E003",
+            )
+        )
+    if settings.METRICS_PORT > LAST_PORT:
+        found.append(
+            Error("METRICS_PORT is not a port.", hint=f"Use 1 to {LAST_PORT}, or 0.", id="predictions.E004")
+        )
+    return found

@@ -92,6 +92,7 @@ PRIVATE = {
 }
 PRIVATE_API = {"GET api:ml_model private", "POST api:predict private", "POST api:files private"}
 KINDS = ("public", "members", "private")
+OPERATOR_API = {"GET metrics"}
 OWNER_API = {
     "POST api:ml_models",
     "GET api:job",
@@ -138,7 +139,7 @@ OPEN = {
     "user_key": ANYBODY | KNOWN | MEMBERS_API | OWN_PREDICTION_API,
     "user": ANYBODY | ACCOUNT | MEMBERS | MEMBERS_API | OWN_PREDICTION | OWN_PREDICTION_API,
     "other_user": ANYBODY | ACCOUNT | MEMBERS | MEMBERS_API,
-    "staff_key": ANYBODY | KNOWN | MEMBERS_API | PRIVATE_API | OWN_PREDICTION_API | OWNER_API,
+    "staff_key": ANYBODY | KNOWN | MEMBERS_API | PRIVATE_API | OWN_PREDICTION_API | OWNER_API | OPERATOR_API,
     "staff": (
         (ANYBODY - {"GET admin:login"})
         | ACCOUNT
@@ -150,6 +151,7 @@ OPEN = {
         | OWN_PREDICTION_API
         | OWNER
         | OWNER_API
+        | OPERATOR_API
         | ADMIN_DOOR
     ),
 }

@@ -28,3 +28,12 @@ def test_a_rate_that_is_none_is_named(settings: Settings, rate: str) -> None:
     settings.THROTTLE_USER = rate
     [error] = checks.throttle_rates_can_be_read(None)
     assert "THROTTLE_USER" in error.msg
+
+
+def test_a_token_or_port_for_metrics_that_is_none_is_named(settings: Settings) -> None:
+    assert checks.metrics_can_be_guarded(None) == []
+    settings.METRICS_TOKEN, settings.METRICS_PORT = "short", 70_000
+    assert [error.id for error in checks.metrics_can_be_guarded(None)] == [
+        "predictions.E003",
+        "predictions.E004",
+    ]
