@@ -11,6 +11,7 @@ from django.template import loader
 from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 
+from predictions.errors import NotFound
 from predictions.web.headers import add_page_headers
 from predictions.web.http import wants_fragment
 
@@ -54,13 +55,12 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 def page_not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """404: not there, or not for this person; the two are not told apart."""
-    return _answer(
-        request,
-        404,
-        "not_found",
-        _("There is nothing here for you"),
-        _("The address may be mistyped, the page may be gone, or you may need to sign in to see it."),
-    )
+    # What was looked for says it better, where it was looked for by somebody who may know.
+    reason = exception.__cause__ if exception is not None else None
+    detail = _("The address may be mistyped, the page may be gone, or you may need to sign in to see it.")
+    if isinstance(reason, NotFound):
+        detail = reason.message
+    return _answer(request, 404, "not_found", _("There is nothing here for you"), detail)
 
 
 def too_large(request: HttpRequest, limit: int) -> HttpResponse:

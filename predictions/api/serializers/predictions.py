@@ -93,6 +93,9 @@ class PredictionDetailOut(PredictionOut):
     outputs = serializers.JSONField(help_text="What the caller got.")
     warnings = WarningOut(many=True)
     duration_ms = serializers.FloatField()
+    cached = serializers.BooleanField(
+        help_text="Taken from an equal case that this version answered before, instead of computed again."
+    )
 
     @extend_schema_field(serializers.DictField())
     def get_inputs(self, row: Prediction) -> dict[str, Any]:
