@@ -1,0 +1,198 @@
+"""Fill both histories, ask for every page of both in turn, store answers into both, and purge a month."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from django.db import connection, reset_queries
+from django.test import Client
+
+from benchmarks.history import databases, pages, people, plans, purging, rows, storing
+from benchmarks.history.databases import Database
+from benchmarks.history.pages import Page
+from benchmarks.history.people import People
+from predictions.models import Prediction, PredictionBlock
+from predictions.selectors.targets import shelf
+
+BAR = 1.2
+SMALL, LARGE = "history_small", "history_large"
+MONTHS = 14
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """Medians in milliseconds, in the small history and in the large one; of statements alone in ``database``."""
+
+    name: str
+    small: float
+    large: float
+    database: tuple[float, float] = (0.0, 0.0)
+
+    @property
+    def ratio(self) -> float:
+        """Large to small."""
+        return self.large / self.small
+
+
+def main(arguments: Sequence[str]) -> int:
+    """``ROWS ROUNDS ONLY [again]``; see ``__main__``."""
+    count, rounds, only = int(arguments[0]), int(arguments[1]), arguments[2]
+    now = datetime.now(UTC)
+    again = "again" in arguments[3:]
+    small, large, who = found() if again else filled(count, now)
+    asked = [page for page in pages.pages(ids(small), now) if only in page.name]
+    figures = measured(small, large, who, asked, rounds)
+    if not only:
+        figures += [Figure(*one) for one in storing.measured(small, large, who, rounds * 4)]
+    print("\n".join(table(figures)))
+    wrong = examined(large, who, asked)
+    print("\n".join(wrong) or "No statement reads a whole part or more rows than a window.")
+    if not only:
+        with large.used():
+            print(purging.measured(who))
+    return 1 if wrong or any(one.ratio > BAR for one in figures) else 0
+
+
+def filled(count: int, now: datetime) -> tuple[Database, Database, People]:
+    """Both histories: the last hour in both, and in the large one all the months before it."""
+    hour = now - timedelta(hours=1)
+    first = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    for _ in range(MONTHS):
+        first = (first - timedelta(days=1)).replace(day=1)
+    small = databases.make(SMALL)
+    databases.migrate(small)
+    with small.used():
+        who = people.make(now)
+        rows.arrange(first)
+        rows.rare(who, 13, first, hour)
+        rows.singles(who, 6_000, hour, now - timedelta(minutes=1), "new")
+        rows.blocks(who, 120, 16, hour, now - timedelta(minutes=30), "new")
+        rows.reviews(who, 0.2, hour, now)
+        rows.settle()
+    small.close()
+    large = databases.make(LARGE, SMALL)
+    begun = time.monotonic()
+    with large.used():
+        rows.singles(who, count - count // rows.IN_BLOCKS, first, hour, "old")
+        asks = max(count // rows.IN_BLOCKS // rows.BLOCK_ROWS, 1)
+        rows.blocks(who, asks, rows.BLOCK_ROWS, first, hour, "old")
+        rows.blocks(who, 110, 200, now - timedelta(minutes=30), now - timedelta(minutes=5), "bulk")
+        rows.reviews(who, min(3_000 / count, 0.5), first, hour)
+        rows.settle()
+    print(f"{count:,} rows over {MONTHS} months, made in {time.monotonic() - begun:.0f} s.", flush=True)
+    return small, large, who
+
+
+def found() -> tuple[Database, Database, People]:
+    """What an earlier run left; its keys cannot be known again, so they are made anew."""
+    small, large = Database(SMALL), Database(LARGE)
+    with small.used():
+        who = people.known()
+    with large.used():
+        people.adopt(who)
+    return small, large, who
+
+
+def ids(small: Database) -> dict[str, UUID]:
+    """Cases that both histories hold."""
+    with small.used():
+        newest = Prediction.objects.filter(user__username="heavy").order_by("-pk").first()
+        old = Prediction.objects.filter(user__username="rare").order_by("pk").first()
+        block = PredictionBlock.objects.order_by("pk").filter(rows=16).first()
+        if newest is None or old is None or block is None:
+            raise SystemExit("The small history is not as it was made; leave out --again.")
+        first = block.pk if Prediction.objects.filter(pk=block.pk, user__username="bulk") else _next(block.pk)
+        return {"single": newest.pk, "old": old.pk, "first": first, "in_block": UUID(int=first.int + 3)}
+
+
+def _next(block_id: UUID) -> UUID:
+    following = PredictionBlock.objects.filter(pk__gt=block_id).order_by("pk")
+    return following.values_list("pk", flat=True)[0]
+
+
+def measured(
+    small: Database, large: Database, who: People, asked: Sequence[Page], rounds: int
+) -> list[Figure]:
+    """Every page, in turn in the small and in the large history."""
+    clients = {database.name: clients_of(database, who) for database in (small, large)}
+    figures = []
+    for page in asked:
+        taken: dict[str, list[tuple[float, float]]] = {small.name: [], large.name: []}
+        for turn in range(rounds + 2):
+            for database in (small, large) if turn % 2 else (large, small):
+                with database.used():
+                    once = timed(call_of(clients[database.name], page), database)
+                if turn > 1:
+                    taken[database.name].append(once)
+        (whole, statements), (whole_large, statements_large) = (
+            [statistics.median(column) for column in zip(*taken[name], strict=True)]
+            for name in (small.name, large.name)
+        )
+        figures.append(Figure(page.name, whole, whole_large, (statements, statements_large)))
+    return figures
+
+
+def clients_of(database: Database, who: People) -> dict[str, Client]:
+    """A browser for each account and a program for each key."""
+    found = {name: Client(headers={"Authorization": f"Bearer {text}"}) for name, text in who.keys.items()}
+    with database.used():
+        for name in ("heavy", "gone", "rare", "bulk", "reviewer"):
+            found[name] = Client()
+            found[name].force_login(who.accounts[name])
+    return found
+
+
+def call_of(clients: dict[str, Client], page: Page) -> Callable[[], None]:
+    """One request, with its answer looked at."""
+
+    def call() -> None:
+        response = clients[page.who].get(page.address)
+        if response.status_code != page.status:
+            raise SystemExit(f"{page.name}: {response.status_code} instead of {page.status}")
+
+    return call
+
+
+def timed(call: Callable[[], None], database: Database) -> tuple[float, float]:
+    """Milliseconds in all, and in statements."""
+    shelf.clear()
+    begun = time.perf_counter()
+    call()
+    return (time.perf_counter() - begun) * 1000, database.seconds * 1000
+
+
+def examined(large: Database, who: People, asked: Sequence[Page]) -> list[str]:
+    """What is wrong with the statements behind the pages, in words."""
+    clients = clients_of(large, who)
+    wrong: dict[str, str] = {}
+    with large.used() as wrapper:
+        for page in asked:
+            wrapper.force_debug_cursor = True
+            reset_queries()
+            call_of(clients, page)()
+            statements = [query["sql"] or "" for query in connection.queries]
+            wrapper.force_debug_cursor = False
+            for one in plans.findings(statements):
+                wrong.setdefault(one.statement, f"{page.name}: {one.words}: {one.statement[:1500]}")
+    return list(wrong.values())
+
+
+def table(figures: Sequence[Figure]) -> list[str]:
+    """Markdown; what is above the bar is marked."""
+    lines = ["| | small, ms | large, ms | ratio | in statements, ms |", "|---|---|---|---|---|"]
+    for one in figures:
+        mark = " **above**" if one.ratio > BAR else ""
+        inside = " → ".join(f"{value:.1f}" for value in one.database) if any(one.database) else ""
+        lines.append(f"| {one.name} | {one.small:.1f} | {one.large:.1f} | {one.ratio:.2f}{mark} | {inside} |")
+    above = sum(one.ratio > BAR for one in figures)
+    return [*lines, "", f"{above} of {len(figures)} above {BAR} times."]
+
+
+if __name__ == "__main__":
+    sys.exit("Run python -m benchmarks.history.")
