@@ -11,7 +11,6 @@ from typing import Any
 import joblib
 import sklearn
 from sklearn.exceptions import InconsistentVersionWarning
-from skops import io as skops_io
 
 from predictions.errors import BadModelFile
 
@@ -51,6 +50,9 @@ def open_estimator(path: Path, file_format: str) -> tuple[Any, list[str]]:
 
 
 def _load_skops(path: Path) -> Any:
+    # It loads all of scikit-learn: 18 MB and a second that no joblib file needs, in each process that serves one.
+    from skops import io as skops_io  # noqa: PLC0415
+
     unknown = [str(name) for name in skops_io.get_untrusted_types(file=path)]
     refused = sorted(name for name in unknown if not is_trusted(name))
     if refused:

@@ -21,6 +21,7 @@ from typing import Any
 import msgspec
 from django.conf import settings
 
+from predictions import timings
 from predictions.services.cache_worth import SHARE, Look, Worth
 from predictions.values import Value
 
@@ -42,10 +43,10 @@ _decode = msgspec.msgpack.Decoder().decode
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """One answer per row, in order. ``cached``: per row whether it was given before; empty when none was."""
+    """One answer per row, in order. ``cached``: positions of those that were given before."""
 
     outputs: list[Outputs]
-    cached: Sequence[bool] = ()
+    cached: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,8 @@ class AnswerCache:
         self.learn(lookup, found)
         seconds += work_clock() - begun
         looked = sum(key is not None for key in lookup.keys)
+        _count("hit", len(lookup.hits))
+        _count("miss", looked - len(lookup.hits))
         with self._lock:
             if looked:
                 worth.looked_up(looked, len(lookup.hits), seconds)
@@ -196,6 +199,11 @@ def answer_cache() -> AnswerCache:
     return AnswerCache(settings.ANSWER_CACHE_MB * 1_000_000)
 
 
+def _count(outcome: str, rows: int) -> None:
+    if rows:
+        timings.count("cache_lookups", outcome, by=rows)
+
+
 def _sample(rows: Rows) -> list[int]:
     """Positions of the rows that belong to the sample; the same input always or never does."""
     return [position for position, row in enumerate(rows) if _cheap_hash(row) % SHARE == 0]
@@ -231,4 +239,4 @@ def _joined(lookup: Lookup, found: list[Outputs], count: int) -> Answers:
     inferred = dict(zip(lookup.misses, found, strict=True))
     hits = lookup.hits
     outputs = [hits[position] if position in hits else inferred[position] for position in range(count)]
-    return Answers(outputs, [position in hits for position in range(count)])
+    return Answers(outputs, frozenset(hits))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -19,14 +21,48 @@ from predictions.models import ModelVersion, SignatureRevision
 from predictions.registry import Registry, Runtime
 from predictions.sandbox import NativeServer
 from predictions.services import storing
+from predictions.services.answer_cache import Outputs, Rows, answer_cache
 from predictions.services.connections import retried
 from predictions.signature.answers import namer_of
 from predictions.signature.fields import Signature
-from predictions.values import Ask, AskReply, Group, GroupReply
+from predictions.values import Ask, AskReply, Group, GroupReply, RawAnswer
 
 logger = logging.getLogger(__name__)
 
 _making = threading.Lock()
+
+Cached = dict[int, list[int]]
+"""By an ask's number: positions of its rows whose answer was given before and not computed anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """With what the asks of one group are answered; ``cached`` is filled in."""
+
+    group: Group
+    runtime: Runtime
+    name: Callable[[RawAnswer], Outputs]
+    cached: Cached
+
+    def answers(self, rows: Rows) -> tuple[list[Outputs], frozenset[int]]:
+        """One answer per row, and the positions of those that were given before. Raises ModelFailed."""
+        if not self.group.store:
+            # A probe asks whether the runtime answers.
+            return self._inferred(rows), frozenset()
+        found = answer_cache().through(
+            self.group.version_id,
+            self.group.revision_id,
+            rows,
+            self._inferred,
+            elsewhere=isinstance(self.runtime, NativeServer),
+        )
+        return found.outputs, found.cached
+
+    def _inferred(self, rows: Rows) -> list[Outputs]:
+        outputs = [self.name(raw) for raw in self.runtime.predict(rows)]
+        if len(outputs) != len(rows):
+            raise ModelFailed("This ML model did not answer each case. Its owner needs to look at it.")
+        return outputs
 
 
 def answer(group: Group) -> GroupReply:
@@ -37,11 +73,12 @@ def answer(group: Group) -> GroupReply:
     begun = time.time()
     waiting = [ask for ask in group.asks if ask.deadline > begun]
     replies = [_late(ask) for ask in group.asks if ask.deadline <= begun]
+    cached: Cached = {}
     if waiting:
-        replies += _answer_waiting(group, waiting)
+        replies += _answer_waiting(group, waiting, cached)
     answered_at = inferred_at = time.time()
     if group.store:
-        replies, answered_at = _store(group, replies)
+        replies, answered_at = _store(group, replies, cached)
     return GroupReply(
         id=group.id,
         answered_at=answered_at,
@@ -52,11 +89,11 @@ def answer(group: Group) -> GroupReply:
     )
 
 
-def _answer_waiting(group: Group, asks: list[Ask]) -> list[AskReply]:
+def _answer_waiting(group: Group, asks: list[Ask], cached: Cached) -> list[AskReply]:
     try:
         signature = retried(lambda: _signature(group.revision_id))
         with _registry().lease(group.version_id) as runtime:
-            return _predict_all(runtime, signature, asks)
+            return _predict_all(_Call(group, runtime, namer_of(signature), cached), asks)
     except DeskError as error:
         return [_failed(ask, error) for ask in asks]
     except DatabaseError:
@@ -69,35 +106,34 @@ def _answer_waiting(group: Group, asks: list[Ask]) -> list[AskReply]:
         return [_failed(ask, broken) for ask in asks]
 
 
-def _predict_all(runtime: Runtime, signature: Signature, asks: list[Ask]) -> list[AskReply]:
+def _predict_all(call: _Call, asks: list[Ask]) -> list[AskReply]:
     try:
-        return _predict(runtime, signature, asks)
+        return _predict(call, asks)
     except ModelFailed as error:
         if len(asks) == 1:
             return [_failed(asks[0], error)]
     replies = []
     for ask in asks:
         try:
-            replies += _predict(runtime, signature, [ask])
+            replies += _predict(call, [ask])
         except ModelFailed as error:
             replies.append(_failed(ask, error))
     return replies
 
 
-def _predict(runtime: Runtime, signature: Signature, asks: list[Ask]) -> list[AskReply]:
-    answers = runtime.predict([row for ask in asks for row in ask.rows])
-    name = namer_of(signature)
-    outputs = [name(raw) for raw in answers]
-    if len(outputs) != sum(len(ask.rows) for ask in asks):
-        raise ModelFailed("This ML model did not answer each case. Its owner needs to look at it.")
+def _predict(call: _Call, asks: list[Ask]) -> list[AskReply]:
+    outputs, given = call.answers([row for ask in asks for row in ask.rows])
     replies, begin = [], 0
     for ask in asks:
-        replies.append(AskReply(number=ask.number, outputs=outputs[begin : begin + len(ask.rows)]))
-        begin += len(ask.rows)
+        end = begin + len(ask.rows)
+        replies.append(AskReply(number=ask.number, outputs=outputs[begin:end]))
+        if given:
+            call.cached[ask.number] = [place - begin for place in range(begin, end) if place in given]
+        begin = end
     return replies
 
 
-def _store(group: Group, replies: list[AskReply]) -> tuple[list[AskReply], float]:
+def _store(group: Group, replies: list[AskReply], cached: Cached) -> tuple[list[AskReply], float]:
     """Commit the rows of what was answered; what came too late or cannot be stored becomes an error.
 
     Also gives the moment the rows carry, in seconds since the epoch.
@@ -116,12 +152,12 @@ def _store(group: Group, replies: list[AskReply]) -> tuple[list[AskReply], float
             kept.append((ask, reply))
     if not kept:
         return settled, now
-    return settled + _stored(group, kept, now), now
+    return settled + _stored(group, kept, cached, now), now
 
 
-def _stored(group: Group, kept: list[tuple[Ask, AskReply]], now: float) -> list[AskReply]:
+def _stored(group: Group, kept: list[tuple[Ask, AskReply]], cached: Cached, now: float) -> list[AskReply]:
     """Commit all of them at once; where one of them cannot be stored, each by itself."""
-    answered = [storing.Answered(ask, reply.outputs) for ask, reply in kept]
+    answered = [storing.Answered(ask, reply.outputs, cached.get(ask.number, ())) for ask, reply in kept]
     try:
         retried(lambda: storing.store(group=group, answered=answered, now=now))
     except (OperationalError, InterfaceError):
@@ -129,7 +165,7 @@ def _stored(group: Group, kept: list[tuple[Ask, AskReply]], now: float) -> list[
         return [_failed(ask, _database_down()) for ask, _ in kept]
     except Exception as error:
         if len(kept) > 1:
-            return [reply for one in kept for reply in _stored(group, [one], now)]
+            return [reply for one in kept for reply in _stored(group, [one], cached, now)]
         # Its text would quote the row.
         logger.error(  # noqa: TRY400
             "An answer of version %s cannot be stored: %s.", group.version_id, type(error).__name__
@@ -178,7 +214,9 @@ def _signature(revision_id: int) -> Signature:
 @lru_cache(maxsize=1)
 def registry() -> Registry:
     """The registry of this worker process, made at its first use: after any fork."""
-    made = Registry(load=_load, limit=settings.REGISTRY_MAX_RUNTIMES)
+    made = Registry(
+        load=_load, limit=settings.REGISTRY_MAX_RUNTIMES, max_bytes=settings.REGISTRY_MAX_MB * 1_000_000
+    )
     timings.watch("loaded_runtimes", lambda: len(made.loaded()))
     return made
 

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 import joblib
+import numpy as np
 import psutil
 import pytest
 from sklearn.datasets import load_iris
@@ -78,6 +79,14 @@ def is_server(process: psutil.Process) -> bool:
         return False
 
 
+def has_ended(process: psutil.Process) -> bool:
+    """Whether a process is gone for its parent too; one that is ending has no command line any more."""
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
 def wait_for(condition: Callable[[], bool]) -> None:
     until = time.monotonic() + PATIENCE_SECONDS
     while not condition():
@@ -101,8 +110,10 @@ def test_it_is_served_by_its_library_and_outlives_its_process(
     started = servers_of(process.group)
     assert started
     started[-1].kill()
-    wait_for(lambda: not any(map(is_server, started)))
-    assert shares(answer(target, ROWS[:100])) == expected
+    wait_for(lambda: all(map(has_ended, started)))
+    # Other cases: those answered before would come from the cache, without the process.
+    again = ROWS[50:][:100]
+    np.testing.assert_allclose(shares(answer(target, again)), estimator.predict_proba(again))
     assert Prediction.objects.count() == 200
 
     second = servers_of(process.group)
@@ -167,3 +178,28 @@ def test_its_process_ends_when_others_take_its_place(estimator: LabelPropagation
     assert len(servers_of(os.getpid())) > len(before)
     registry.close()
     assert [one for one in servers_of(os.getpid()) if one not in before] == []
+
+
+def test_the_same_case_again_is_answered_without_its_process_in_a_row_of_its_own(
+    worker: Supervisor, estimator: LabelPropagation
+) -> None:
+    target = factories.target(built(estimator))
+    before = servers_of(interactive(worker).group)
+    (first,) = answer(target, ROWS[:1])
+    started = [one for one in servers_of(interactive(worker).group) if one not in before]
+    assert started
+    for one in started:
+        one.kill()
+    wait_for(lambda: all(map(has_ended, started)))
+
+    (second,) = answer(target, ROWS[:1])
+    assert second.outputs == first.outputs
+    assert second.id != first.id
+    # Nothing was started for it.
+    assert [one for one in servers_of(interactive(worker).group) if one not in before] == []
+    assert Prediction.objects.get(pk=second.id).cached
+    assert not Prediction.objects.get(pk=first.id).cached
+
+    mixed = answer(target, ROWS[:3])
+    assert [Prediction.objects.get(pk=one.id).cached for one in mixed] == [True, False, False]
+    np.testing.assert_allclose(shares(mixed), estimator.predict_proba(ROWS[:3]))

@@ -42,7 +42,7 @@ def test_the_same_input_again_is_answered_without_the_runtime():
     cache = work.cache()
     first = cache.through(1, 1, [[5.0, "a"]], work.infer)
     second = cache.through(1, 1, [[5.0, "a"]], work.infer)
-    assert (list(first.cached), list(second.cached)) == ([], [True])
+    assert (first.cached, second.cached) == (frozenset(), {0})
     assert first.outputs == second.outputs
     assert len(work.asked) == 1
 
@@ -53,7 +53,7 @@ def test_in_a_mixed_group_only_new_rows_reach_the_runtime_and_order_is_kept():
     cache.through(1, 1, [[1.0], [2.0]], work.infer)
     mixed = cache.through(1, 1, [[3.0], [2.0], [4.0], [1.0]], work.infer)
     assert [one["value"] for one in mixed.outputs] == ["[3.0]", "[2.0]", "[4.0]", "[1.0]"]
-    assert list(mixed.cached) == [False, True, False, True]
+    assert mixed.cached == {1, 3}
     assert work.asked == [[1.0], [2.0], [3.0], [4.0]]
 
 
@@ -109,7 +109,7 @@ def test_any_rows_get_the_answer_they_would_get_without_a_cache(groups, seconds,
     for number, rows in enumerate(groups + groups):
         answers = cache.through(number % 2, 1, rows, work.infer)
         assert answers.outputs == Work().infer(rows)
-        assert len(answers.cached) in {0, len(rows)}
+        assert answers.cached <= set(range(len(rows)))
         assert cache.size_bytes <= size
 
 
@@ -234,11 +234,11 @@ def test_a_runtime_elsewhere_is_measured_by_waiting_for_it():
         now[0] += 2e-3 * len(rows)
         return [{"value": 1} for _ in rows]
 
-    for elsewhere, expected in ((True, [True]), (False, [])):
+    for elsewhere, expected in ((True, {0}), (False, set())):
         cache = AnswerCache(MEGABYTE, work_clock=lambda: 0.0, wall_clock=lambda: now[0])
         for _ in range(5):
             answers = cache.through(1, 1, [[1]], waiting, elsewhere=elsewhere)
-        assert list(answers.cached) == expected
+        assert answers.cached == expected
 
 
 def test_nothing_is_kept_of_a_call_that_failed():

@@ -47,17 +47,13 @@ def test_what_is_saved_grows_with_the_hit_rate(every: int, expected: Look):
     assert worth.look() is expected
 
 
-def test_a_look_up_that_costs_as_much_as_it_saves_does_not_pay():
+def test_look_ups_that_cost_more_than_they_save_are_stopped():
     worth = measured(SLOW)
-    for _ in range(100):
-        worth.looked_up(1, 0, SLOW / MARGIN * 1.01)
-        worth.inferred(1, SLOW)
     see(worth, rows=1000, every=1)
-    assert worth.lookup_seconds * MARGIN > SLOW * 0.9
-    fresh = Worth()
-    fresh.looked_up(1, 0, SLOW)
-    fresh.inferred(1, SLOW)
-    assert fresh.look() is Look.NONE
+    assert worth.look() is Look.ALL
+    for _ in range(20):
+        worth.looked_up(1, 0, SLOW / MARGIN * 2.01)
+    assert worth.look() is Look.NONE
 
 
 def test_on_the_edge_it_does_not_flutter():
@@ -108,7 +104,7 @@ def test_hits_alone_let_the_runtime_be_measured_again():
 
 def test_the_more_was_measured_the_longer_hits_go_on():
     worth = measured(SLOW, calls=2)
-    for _ in range(FIRST_PATIENCE * 2):
+    for _ in range(FIRST_PATIENCE * 3):
         worth.looked_up(1, 1, LOOKUP)
         assert worth.look() is Look.ALL
     worth = measured(SLOW, calls=20)
@@ -120,5 +116,7 @@ def test_the_more_was_measured_the_longer_hits_go_on():
 
 def test_an_interrupted_look_up_does_not_turn_the_cache_off():
     worth = measured(SLOW)
+    for _ in range(3):
+        worth.looked_up(1, 0, LOOKUP)
     worth.looked_up(1, 0, 1.0)
     assert worth.look() is Look.ALL
