@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID
 
 import psutil
@@ -151,9 +150,7 @@ class Site:
         )
 
     def _connect(self) -> psycopg2.extensions.connection:
-        found = urlsplit(self.database_url)
-        host = dict(parse_qsl(found.query)).get("host")
-        return psycopg2.connect(dbname=found.path.lstrip("/"), user=found.username, host=host)
+        return psycopg2.connect(self.database_url)
 
 
 def answers_in(said: Mapping[str, Any]) -> list[Answer]:
