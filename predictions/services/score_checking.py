@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -20,6 +23,9 @@ from predictions.values import CheckedRow, Value
 Array = np.ndarray[Any, Any]
 Warnings = list[dict[str, str]]
 
+_SIGNED_ZERO = re.compile(rb"-0(?![.0-9eE])")
+"""JSON's -0 is a whole number, and so without a sign; everywhere else it is the float -0.0."""
+
 _floats = msgspec.json.Decoder(list[float]).decode
 
 
@@ -27,12 +33,15 @@ _floats = msgspec.json.Decoder(list[float]).decode
 class Checked:
     """What became of some records. ``rows``: the values of the accepted ones in signature order, a float64 table
     [n, inputs] where all are numbers. ``accepted`` and ``errors`` count in the records, ``warnings`` in ``rows``.
+    ``shaped``: by record how to write one with another number of cells than the header, so that the answers stay
+    below their names: missing cells are empty, what is too much joins the last cell.
     """
 
     rows: Sequence[Sequence[Value]] | Array
     accepted: Sequence[int]
     warnings: dict[int, Warnings] = field(default_factory=dict)
     errors: dict[int, str] = field(default_factory=dict)
+    shaped: dict[int, str] = field(default_factory=dict)
 
 
 class Checker:
@@ -81,6 +90,8 @@ class Checker:
         if len(flat) != len(records) * self._width:
             return None
         table = np.array(flat).reshape(len(records), self._width)
+        if not table.all() and b"-0" in joined and _SIGNED_ZERO.search(joined):
+            return None
         return table if self._in_order else table[:, list(self._places)]  # type: ignore[index]
 
     def _checked_table(self, records: Sequence[bytes], table: Array) -> Checked:
@@ -98,8 +109,9 @@ class Checker:
         width = self._width
         errors = {place: _wrong_width(len(row), width) for place, row in enumerate(rows) if len(row) != width}
         right = [place for place in range(len(rows)) if place not in errors] if errors else range(len(rows))
+        shaped = {place: self._shaped(rows[place]) for place in errors}
         if not right:
-            return Checked([], [], {}, errors)
+            return Checked([], [], {}, errors, shaped)
         cells = list(zip(*(rows[place] for place in right), strict=True))
         columns: list[Sequence[Any]] = []
         unsettled: set[int] = set()
@@ -117,7 +129,15 @@ class Checker:
         kept = [place for place in range(len(right)) if right[place] not in faults]
         accepted = [right[place] for place in kept]
         values_of = [looked[right[place]].values if place in unsettled else found[place] for place in kept]
-        return Checked(values_of, accepted, _warnings_of(looked, accepted), errors)
+        return Checked(values_of, accepted, _warnings_of(looked, accepted), errors, shaped)
+
+    def _shaped(self, cells: Sequence[str]) -> str:
+        last = self._width - 1
+        row = [*cells, *[""] * (self._width - len(cells))]
+        target = io.StringIO()
+        writer = csv.writer(target, delimiter=self._delimiter, lineterminator="")
+        writer.writerow([*row[:last], self._delimiter.join(row[last:])])
+        return target.getvalue()
 
     def _looked_at(self, cells: Mapping[int, list[str]]) -> tuple[dict[int, CheckedRow], dict[int, str]]:
         """Rows that the validator judges: those it accepts, and the sentences about those it does not."""

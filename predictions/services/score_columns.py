@@ -71,7 +71,10 @@ def _decoded(decode: Callable[[str], list[Any]], cells: Sequence[str]) -> list[A
         values = decode(f"[{','.join(texts)}]")
     except msgspec.DecodeError:
         return None
-    return values if len(values) == len(cells) else None
+    if len(values) != len(cells):
+        return None
+    # JSON's -0 is a whole number, and so without a sign; everywhere else it is the float -0.0.
+    return None if decode is _floats and 0.0 in values and any("-0" in cell for cell in cells) else values
 
 
 def absent_value(field: Field) -> Value:

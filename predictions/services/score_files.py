@@ -45,9 +45,7 @@ def receive(
     stored = repository.store(stream, kind="cases", max_bytes=limit)
     try:
         _require_whole(stored.size, declared_size)
-        layout = case_files.layout_of(_head_of(stored.key), target.signature)
-        if stored.size <= layout.body:
-            raise no_rows()
+        layout = _layout_of(stored, target)
         return _written(actor, target, clean_filename(filename), stored, layout)
     except BaseException:
         repository.delete(stored.key)
@@ -168,9 +166,13 @@ def _require_whole(size: int, declared_size: int | None) -> None:
         )
 
 
-def _head_of(key: str) -> bytes:
-    with repository.opened(key) as stream:
-        return stream.read(case_files.HEAD_BYTES)
+def _layout_of(stored: Stored, target: Target) -> Layout:
+    with repository.opened(stored.key) as stream:
+        head = stream.read(case_files.HEAD_BYTES)
+    layout = case_files.layout_of(head, target.signature)
+    if stored.size <= layout.body:
+        raise no_rows()
+    return layout
 
 
 def _chunks(stream: BinaryIO) -> Iterator[bytes]:

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import BinaryIO
 from uuid import UUID
 
+import numpy as np
 from django.db import transaction
 
 from predictions import repository
@@ -120,10 +121,11 @@ def _without_failed(checked: Checked, answers: Answers) -> tuple[Checked, Answer
     errors = {checked.accepted[number]: message for number, message in answers.failed.items()}
     return (
         Checked(
-            [list(checked.rows[number]) for number in kept],
+            checked.rows[kept] if isinstance(checked.rows, np.ndarray) else [checked.rows[n] for n in kept],
             [checked.accepted[number] for number in kept],
             {places[number]: found for number, found in checked.warnings.items() if number in places},
             {**checked.errors, **errors},
+            checked.shaped,
         ),
         Answers(
             [answers.outputs[number] for number in kept],
@@ -161,7 +163,8 @@ def _lines(
         case_id = f"{head}{number:04x}".encode()
         endings[place] = separator.join((cells.encode(), said, case_id, b""))
     for place, record in enumerate(records):
-        yield b"%b%b%b%b" % (record, separator, endings[place], end)
+        shaped = checked.shaped.get(place)
+        yield b"%b%b%b%b" % (record if shaped is None else shaped.encode(), separator, endings[place], end)
 
 
 def _batches(bench: Bench, piece: ScorePiece) -> Iterator[Batch]:
