@@ -9,7 +9,7 @@ from typing import Any
 from django.db import connection
 
 from predictions.selectors.history_parts import HISTORY
-from predictions.selectors.windows import WINDOW_ROWS
+from predictions.selectors.review_queue import WINDOW_ROWS
 
 MOST_ROWS = 3 * WINDOW_ROWS
 """More than a page may read: a window of what one asked in two ways, and where it ends."""

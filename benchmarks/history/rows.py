@@ -63,8 +63,8 @@ SELECT (left(first_id::text, 32) || lpad(to_hex(position), 4, '0'))::uuid,
     CASE WHEN n %% 2 = 1 THEN %(bulk_key)s END, NULL, t, 20
 FROM ({_BLOCK_IDS}) AS made, generate_series(0, %(size)s - 1) AS position
 """
-_RARE = _SINGLES.replace(
-    "CASE WHEN who < 20 THEN %(heavy)s", "CASE WHEN true THEN %(rare)s WHEN who < 20 THEN %(heavy)s"
+_OF_ONE = _SINGLES.replace(
+    "CASE WHEN who < 20 THEN %(heavy)s", "CASE WHEN true THEN %(one)s WHEN who < 20 THEN %(heavy)s"
 )
 _REVIEWS = f"""
 INSERT INTO predictions_review (prediction_id, verdict, outcome, reason, reviewer_id, created_at)
@@ -93,9 +93,9 @@ def singles(people: People, count: int, begin: datetime, end: datetime, salt: st
     _spread(_SINGLES, HISTORY, people, count, begin, end, salt)
 
 
-def rare(people: People, count: int, begin: datetime, end: datetime) -> None:
-    """The answers of an account that seldom asks."""
-    _spread(_RARE, HISTORY, people, count, begin, end, "rare")
+def of_one(people: People, name: str, count: int, begin: datetime, end: datetime) -> None:
+    """``count`` answers of one account."""
+    _spread(_OF_ONE, HISTORY, people, count, begin, end, name, one=people.columns[name])
 
 
 def blocks(people: People, count: int, size: int, begin: datetime, end: datetime, salt: str) -> None:

@@ -70,7 +70,11 @@ def filled(count: int, now: datetime) -> tuple[Database, Database, People]:
     with small.used():
         who = people.make(now)
         rows.arrange(first)
-        rows.rare(who, 13, first, hour)
+        rows.of_one(who, "rare", 13, first, hour)
+        # What the pages of months ago show, so that both histories show as much.
+        rows.of_one(who, "heavy", 60, now - timedelta(days=100), now - timedelta(days=91))
+        rows.of_one(who, "gone", 60, now - timedelta(days=40), now - timedelta(days=35))
+        rows.singles(who, 2_000, now - timedelta(days=120), now - timedelta(days=91), "months ago")
         rows.singles(who, 6_000, hour, now - timedelta(minutes=1), "new")
         rows.blocks(who, 120, 16, hour, now - timedelta(minutes=30), "new")
         rows.reviews(who, 0.2, hour, now)

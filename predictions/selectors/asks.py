@@ -14,8 +14,11 @@ from predictions.models import PredictionBlock
 from predictions.models.ids import begins_block
 from predictions.selectors.windows import Seen
 
-MOST_LINES = 2_000
-"""How many lines are looked through at a time for those of one ml_model."""
+FIRST_LINES = 300
+"""How many lines are looked through for a first page of one ml_model's; each costs a look into an index."""
+
+MORE_LINES = 3_000
+"""The same for every further page."""
 
 LAST_POSITION = (1 << 16) - 1
 
@@ -52,10 +55,10 @@ SELECT head, edge, fits, n FROM line WHERE fits OR n = %(most)s LIMIT %(limit)s
 _BLOCK = "CASE WHEN p.own IS NULL AND p.outputs IS NULL THEN (left(p.id::text, 32) || '{bits}')::uuid ELSE p.id END"
 
 
-def lines(wanted: Lines, *, limit: int, ascending: bool = False) -> Seen:
+def lines(wanted: Lines, *, limit: int, most: int, ascending: bool = False) -> Seen:
     """The first ``limit`` lines, newest first unless ``ascending``: the id of a case, or the first id of a block.
 
-    ``end`` is set when ``MOST_LINES`` were looked through before as many fitted. One query.
+    ``end`` is set when ``most`` lines were looked through before as many fitted. One query.
     """
     edge = _BLOCK.format(bits="ffff" if ascending else "0000")
     columns = f"{_BLOCK.format(bits='0000')} AS head, {edge} AS edge, {_fits(wanted)} AS fits"
@@ -65,12 +68,12 @@ def lines(wanted: Lines, *, limit: int, ascending: bool = False) -> Seen:
         order="ASC" if ascending else "DESC",
         beyond=">" if ascending else "<",
     )
-    values = {name: getattr(wanted, name) for name in Lines.__slots__} | {"most": MOST_LINES, "limit": limit}
+    values = {name: getattr(wanted, name) for name in Lines.__slots__} | {"most": most, "limit": limit}
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
         found = cursor.fetchall()
     ids = tuple(head for head, _edge, fits, _n in found if fits)
-    used_up = len(ids) < limit and bool(found) and found[-1][3] == MOST_LINES
+    used_up = len(ids) < limit and bool(found) and found[-1][3] == most
     return Seen(ids, found[-1][1] if used_up else None)
 
 

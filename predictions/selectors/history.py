@@ -85,7 +85,7 @@ def page(
     there = seen.end or (ids[0 if goes_back else -1] if more else None)
     if goes_back:
         return Page(lines, back=_edge(lines, there), on=ids[-1] if ids else seen.end)
-    looked = 0 if seen.end is None else asks.MOST_LINES if of_asks else windows.WINDOW_ROWS
+    looked = 0 if seen.end is None else _most_lines(forward) if of_asks else _most_rows(forward)
     return Page(
         lines, back=_edge(lines, ids[0]) if forward and ids else None, on=there, looked_through=looked
     )
@@ -131,7 +131,8 @@ def used(actor: Actor, slug: str) -> MLModel | None:
     found = MLModel.objects.filter(slug=slug).first()
     if found is None:
         return None
-    seen = windows.look_all(predictions.sources(actor), Q(ml_model_id=found.pk), limit=1)
+    fits = Q(ml_model_id=found.pk)
+    seen = windows.look_all(predictions.sources(actor), fits, limit=1, rows=windows.FIRST_ROWS)
     return found if seen.ids else None
 
 
@@ -148,7 +149,7 @@ def _cases(actor: Actor, wanted: Wanted, *, beyond: UUID | None, limit: int, asc
         return NOTHING
     if (row_id := _as_id(wanted.search)) is not None:
         sources = [source.filter(pk=row_id) for source in sources]
-    return windows.look_all(sources, fits or None, limit=limit, ascending=ascending)
+    return windows.look_all(sources, fits or None, limit=limit, rows=_most_rows(beyond), ascending=ascending)
 
 
 def _lines(actor: Actor, wanted: Wanted, *, beyond: UUID | None, limit: int, ascending: bool) -> Seen:
@@ -166,11 +167,20 @@ def _lines(actor: Actor, wanted: Wanted, *, beyond: UUID | None, limit: int, asc
         asks.lines(
             Lines(owner, value, since, below, ml_model_id, wanted.since, wanted.until),
             limit=limit,
+            most=_most_lines(beyond),
             ascending=ascending,
         )
         for owner, value in _owners(actor)
     ]
     return windows.merged(parts, limit=limit, ascending=ascending) if parts else NOTHING
+
+
+def _most_rows(beyond: UUID | None) -> int:
+    return windows.FIRST_ROWS if beyond is None else windows.MORE_ROWS
+
+
+def _most_lines(beyond: UUID | None) -> int:
+    return asks.FIRST_LINES if beyond is None else asks.MORE_LINES
 
 
 def _owners(actor: Actor) -> list[tuple[Owner, object]]:

@@ -26,7 +26,10 @@ from predictions.selectors import windows
 from predictions.selectors.predictions import HAS_PROBABILITIES, HAS_WARNINGS
 from predictions.selectors.windows import NOTHING, Seen
 
-REVIEWED_ROWS = 2_000
+WINDOW_ROWS = 10_000
+"""How many answers are looked through for a first page; further ones look through ``windows.MORE_ROWS``."""
+
+REVIEWED_ROWS = 1_000
 """How many reviewed answers are looked through at a time."""
 
 BOUNDARY_MARGIN = 0.10
@@ -113,7 +116,7 @@ def look(queue: Queue, limit: int) -> Seen:
 
 def looked_through(queue: Queue) -> int:
     """How many answers a list looks at before it says where to go on."""
-    return REVIEWED_ROWS if queue.is_of_reviewed else windows.WINDOW_ROWS
+    return REVIEWED_ROWS if queue.is_of_reviewed else _window(queue.older)
 
 
 def pieces(queue: Queue, size: int) -> Iterator[tuple[UUID, ...]]:
@@ -121,7 +124,7 @@ def pieces(queue: Queue, size: int) -> Iterator[tuple[UUID, ...]]:
     queue = replace(queue, order="newest")
     below: UUID | None = None
     while True:
-        seen = _look(queue, limit=size, below=below)
+        seen = _look(queue, limit=size, below=below, rows=windows.MORE_ROWS)
         yield seen.ids
         if len(seen.ids) < size and seen.end is None:
             return
@@ -166,8 +169,10 @@ def _look(
     below: UUID | None = None,
     above: UUID | None = None,
     reverse: bool = False,
+    rows: int | None = None,
 ) -> Seen:
     """``more``: a further condition. ``below`` and ``above``: only ids beyond that one, ``above`` ascending."""
+    rows = rows or _window(queue.older)
     ml_model_id = _ml_model_id(queue.ml_model)
     if queue.ml_model and ml_model_id is None:
         return NOTHING
@@ -181,8 +186,12 @@ def _look(
     if ml_model_id is not None:
         source = source.filter(ml_model_id=ml_model_id)
     if queue.order == "uncertain":
-        return windows.least_certain(source, fits, limit=limit, reverse=reverse)
-    return windows.look(source, fits or None, limit=limit, ascending=above is not None)
+        return windows.least_certain(source, fits, limit=limit, rows=rows, reverse=reverse)
+    return windows.look(source, fits or None, limit=limit, rows=rows, ascending=above is not None)
+
+
+def _window(beyond: UUID | None) -> int:
+    return WINDOW_ROWS if beyond is None else windows.MORE_ROWS
 
 
 def _reviewed(

@@ -1,8 +1,8 @@
 """Looking through recorded answers by what no index serves: a bounded number at a time.
 
 A source is a queryset that one index gives in the order of ids (all answers, an ml_model's, an account's, …). What
-else is wanted is looked at row by row, and only in the source's first ``WINDOW_ROWS`` rows: so a list costs what its
-page costs, however long the history is. Ids are UUIDv7, so their order is that of time, and times are looked up by id.
+else is wanted is looked at row by row, and only in the source's first so many rows: so a list costs what its page
+costs, however long the history is. Who goes on from there gets a window that is larger. Ids are UUIDv7, so their order is that of time, and times are looked up by id.
 """
 
 from __future__ import annotations
@@ -20,8 +20,11 @@ from predictions.models.ids import earliest_id
 
 Row = TypeVar("Row", bound=Model)
 
-WINDOW_ROWS = 20_000
-"""How many answers a filter without an index looks through at a time."""
+FIRST_ROWS = 4_000
+"""How many answers a filter without an index looks through for a first page: a millisecond's worth."""
+
+MORE_ROWS = 40_000
+"""The same for every further page."""
 
 ASKED_BEFORE = timedelta(seconds=60)
 """An id is made when the question arrives, the row's time is that of the answer: at most the deadline later."""
@@ -63,41 +66,54 @@ def look(
     fits: Q | None,
     *,
     limit: int,
+    rows: int,
     ascending: bool = False,
     key: str = "pk",
-    rows: int | None = None,
 ) -> Seen:
-    """The first ``limit`` ids of ``source`` that fit, newest first unless ``ascending``.
+    """The first ``limit`` ids of ``source`` that fit, newest first unless ``ascending``, among its first ``rows``.
 
-    ``end`` is set when the window was used up before as many were found. Two queries at most.
+    ``end`` is set when the window was used up before as many were found. One query.
+
+    The condition is a column of the limited query, not its WHERE: that would change which rows are looked at, and
+    the planner would be free to read all of them. PostgreSQL stops as soon as ``limit`` are found.
     """
     ordered = source.order_by(key if ascending else f"-{key}", *_rest_of_order(source, key))
     if fits is None:
         return Seen(tuple(ordered.values_list(key, flat=True)[:limit]))
-    rows = rows or WINDOW_ROWS
-    found = _stream(ordered, fits, (key,), "", rows, limit)
-    if len(found) == limit:
-        return Seen(found)
-    return Seen(found, ordered.values_list(key, flat=True)[rows - 1 : rows].first())
+    inner, values = _marked(ordered, fits, key)[:rows].query.sql_with_params()
+    found = _rows(
+        ordered,
+        f"SELECT id, fits, n FROM (SELECT id, fits, row_number() OVER () AS n FROM ({inner}) AS looked (id, fits)) "  # noqa: S608 - made by Django
+        "AS counted WHERE fits OR n = %s LIMIT %s",
+        (*values, rows, limit),
+    )
+    ids = tuple(row_id for row_id, fitted, _n in found if fitted)
+    used_up = len(ids) < limit and bool(found) and found[-1][2] == rows
+    return Seen(ids, found[-1][0] if used_up else None)
 
 
-def least_certain(source: QuerySet[Any], fits: Q, *, limit: int, reverse: bool = False) -> Seen:
-    """Of the source's newest ``WINDOW_ROWS`` rows those that fit, the least probable answer first.
+def least_certain(source: QuerySet[Any], fits: Q, *, limit: int, rows: int, reverse: bool = False) -> Seen:
+    """Of the source's newest ``rows`` rows those that fit, the least probable answer first.
 
     ``end`` is set whenever there are older rows than that.
     """
     ordered = source.order_by("-pk")
-    order = "ORDER BY score DESC, id" if reverse else "ORDER BY score, id DESC"
-    found = _stream(ordered, fits, ("pk", "score"), order, WINDOW_ROWS, limit)
-    end = ordered.values_list("pk", flat=True)[WINDOW_ROWS - 1 : WINDOW_ROWS].first()
-    return Seen(found, end)
+    order = "score DESC, id" if reverse else "score, id DESC"
+    inner, values = _marked(ordered, fits, "pk", "score")[:rows].query.sql_with_params()
+    found = _rows(
+        ordered,
+        f"SELECT id FROM ({inner}) AS looked (id, score, fits) WHERE fits ORDER BY {order} LIMIT %s",  # noqa: S608
+        (*values, limit),
+    )
+    end = ordered.values_list("pk", flat=True)[rows - 1 : rows].first()
+    return Seen(tuple(row_id for (row_id,) in found), end)
 
 
 def look_all(
-    sources: Sequence[QuerySet[Any]], fits: Q | None, *, limit: int, ascending: bool = False
+    sources: Sequence[QuerySet[Any]], fits: Q | None, *, limit: int, rows: int, ascending: bool = False
 ) -> Seen:
     """Like ``look`` for answers that are in any of several sources, each with an index of its own."""
-    parts = [look(source, fits, limit=limit, ascending=ascending) for source in sources]
+    parts = [look(source, fits, limit=limit, rows=rows, ascending=ascending) for source in sources]
     return merged(parts, limit=limit, ascending=ascending)
 
 
@@ -114,23 +130,15 @@ def merged(parts: Sequence[Seen], *, limit: int, ascending: bool = False) -> See
     return Seen(tuple(ids[:limit]), horizon if len(ids) < limit else None)
 
 
-def _stream(
-    ordered: QuerySet[Any], fits: Q, columns: Sequence[str], order: str, rows: int, limit: int
-) -> tuple[UUID, ...]:
-    """Ids of the first ``rows`` rows that fit.
-
-    The condition is a column of the limited query, not its WHERE: that would change which rows are looked at, and
-    the planner would be free to read all of them. PostgreSQL stops as soon as ``limit`` are found.
-    """
+def _marked(ordered: QuerySet[Any], fits: Q, *columns: str) -> QuerySet[Any, tuple[Any, ...]]:
     marked = ordered.annotate(fits=ExpressionWrapper(fits, output_field=BooleanField()))
-    inner, values = marked.values_list(*columns, "fits")[:rows].query.sql_with_params()
-    named = ", ".join(["id", *columns[1:], "fits"])
-    with connections[ordered.db].cursor() as cursor:
-        cursor.execute(
-            f"SELECT id FROM ({inner}) AS looked({named}) WHERE fits {order} LIMIT %s",  # noqa: S608 - made by Django
-            [*values, limit],
-        )
-        return tuple(row[0] for row in cursor.fetchall())
+    return marked.values_list(*columns, "fits")
+
+
+def _rows(source: QuerySet[Any], statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+    with connections[source.db].cursor() as cursor:
+        cursor.execute(statement, values)
+        return list(cursor.fetchall())
 
 
 def _rest_of_order(source: QuerySet[Any], key: str) -> tuple[str, ...]:

@@ -338,7 +338,8 @@ def test_a_count_stops_at_its_cap(
 def test_filters_look_through_a_window_and_say_so(
     desk: Client, several: list[Prediction], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(windows, "WINDOW_ROWS", 2)
+    monkeypatch.setattr(review_queue, "WINDOW_ROWS", 2)
+    monkeypatch.setattr(windows, "MORE_ROWS", 2)
     response = desk.get(f"{LIST}?outcome=good")
     assert list(response.context["cl"].result_list) == several[:2]
     assert "The newest 2 answers were looked through." in response.content.decode()
@@ -352,5 +353,6 @@ def test_filters_look_through_a_window_and_say_so(
 def test_lists_that_an_index_serves_need_no_window(
     desk: Client, several: list[Prediction], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(windows, "WINDOW_ROWS", 2)
+    monkeypatch.setattr(review_queue, "WINDOW_ROWS", 2)
+    monkeypatch.setattr(windows, "MORE_ROWS", 2)
     assert listed(desk, verdict="any", ml_model="loans") == several

@@ -53,54 +53,49 @@ def answers(ml_model: MLModel) -> Callable[[str], list[UUID]]:
     return make
 
 
-@pytest.fixture
-def _narrow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(windows, "WINDOW_ROWS", 4)
-
-
 ALL = Prediction.objects.all()
 B = Q(outcome="b")
 
 
-@pytest.mark.usefixtures("_narrow")
 class TestLook:
     def test_stops_when_enough_are_found(self, answers: Callable[[str], list[UUID]]) -> None:
         ids = answers("bbbbbb")
-        assert windows.look(ALL, B, limit=2) == Seen((ids[5], ids[4]))
+        assert windows.look(ALL, B, limit=2, rows=4) == Seen((ids[5], ids[4]))
 
     def test_says_where_it_stopped_when_the_window_is_used_up(
         self, answers: Callable[[str], list[UUID]]
     ) -> None:
         ids = answers("babaab")
-        assert windows.look(ALL, B, limit=3) == Seen((ids[5], ids[2]), ids[2])
+        assert windows.look(ALL, B, limit=3, rows=4) == Seen((ids[5], ids[2]), ids[2])
 
     def test_says_nothing_more_when_all_were_looked_at(self, answers: Callable[[str], list[UUID]]) -> None:
         ids = answers("bab")
-        assert windows.look(ALL, B, limit=3) == Seen((ids[2], ids[0]))
+        assert windows.look(ALL, B, limit=3, rows=4) == Seen((ids[2], ids[0]))
 
     def test_goes_the_other_way_as_well(self, answers: Callable[[str], list[UUID]]) -> None:
         ids = answers("abaabb")
-        assert windows.look(ALL, B, limit=2, ascending=True) == Seen((ids[1],), ids[3])
+        assert windows.look(ALL, B, limit=2, rows=4, ascending=True) == Seen((ids[1],), ids[3])
 
     def test_without_a_condition_there_is_no_window(self, answers: Callable[[str], list[UUID]]) -> None:
         ids = answers("abcdef")
-        assert windows.look(ALL, None, limit=6) == Seen(tuple(reversed(ids)))
+        assert windows.look(ALL, None, limit=6, rows=4) == Seen(tuple(reversed(ids)))
 
     def test_the_least_certain_of_the_window_come_first(self, answers: Callable[[str], list[UUID]]) -> None:
         ids = answers("bbbbbb")
-        found = windows.least_certain(ALL, B, limit=3)
+        found = windows.least_certain(ALL, B, limit=3, rows=4)
         assert found == Seen((ids[3], ids[4], ids[5]), ids[2])
 
     def test_it_reads_no_more_rows_than_a_window(self, answers: Callable[[str], list[UUID]]) -> None:
         answers("aaaaaaaaaa")
         with CaptureQueriesContext(connection) as asked:
-            windows.look(ALL, B, limit=5)
+            windows.look(ALL, B, limit=5, rows=4)
         with connection.cursor() as cursor:
             cursor.execute(
                 "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) " + asked[0]["sql"].replace("%", "%%"), []
             )
             plan = "\n".join(row[0] for row in cursor.fetchall())
-        assert "Rows Removed by Filter: 4" in plan
+        assert "actual rows=4.00" in plan
+        assert "actual rows=10.00" not in plan
 
 
 @given(

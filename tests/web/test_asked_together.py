@@ -111,7 +111,8 @@ class TestList:
     def test_lines_of_an_ml_model_are_looked_for_in_steps(
         self, reader: Client, me: Actor, loan: Target, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(asks, "MOST_LINES", 2)
+        monkeypatch.setattr(asks, "FIRST_LINES", 2)
+        monkeypatch.setattr(asks, "MORE_LINES", 2)
         wanted = recorded(loan, ROWS[0], actor=me)
         make_ml_model("sum", SUM)
         total = live_target(Actor(), "sum", fresh=True)
