@@ -15,13 +15,16 @@ from django.urls import get_resolver
 from django.utils.module_loading import import_string
 from granian import cli
 
+LANE = "predictions.api.lane.LeanLane"
+"""Stands before the middlewares, in `deploy_site.wsgi`."""
+
 
 def load() -> None:
     """Import all that answering a request needs."""
     django.setup()
     # The routes import every view.
     _ = get_resolver().url_patterns
-    for name in settings.MIDDLEWARE:
+    for name in (*settings.MIDDLEWARE, LANE):
         import_string(name)
     # A later collection in a child would write into every page that it still shares with its parent.
     gc.collect()
