@@ -91,7 +91,7 @@ def plan(before: datetime) -> Purge:
         if part.first_id is None or part.first_id < end_id
     ]
     reviews = Review.objects.filter(prediction_id__lt=end_id).count()
-    return Purge(before, tuple(one for one in going if one.answers or one.whole), reviews)
+    return Purge(before, tuple(one for one in going if one.answers), reviews)
 
 
 def purge(*, before: datetime, actor: Actor, say: Say = lambda text: None) -> Purge:

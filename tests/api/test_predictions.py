@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from predictions.models import Prediction
+from predictions.selectors import windows
 from predictions.selectors.targets import live_target
 from predictions.services import reviews
 from predictions.values import Actor
 from tests.api.conftest import VISITOR, People, Shelf, local_answer, problem
+from tests.support.asked import asked_together
 from tests.support.moments import id_at
 
 ROOT = Actor(is_superuser=True)
@@ -138,3 +140,39 @@ def test_pages_go_on_by_key_without_counting(
             found += [row["id"] for row in body["results"]]
             following = body["next"].removeprefix("http://testserver") if body["next"] else None
     assert found == ids[::-1]
+
+
+def test_cases_asked_together_are_entries_of_their_own(people: People, shelf: Shelf) -> None:
+    actor = Actor(api_key_id=people.keys["key"].pk)
+    target = live_target(ROOT, "sum")
+    rows = [(float(number), 2.0, 3.0) for number in range(20)]
+    outputs = [{"value": number + 5.0} for number in range(20)]
+    ids = asked_together(target, rows, actor=actor, outputs=outputs, cached=(4,))
+    listed = people.key.get("predictions", {"limit": "500"}).json()
+    assert [row["id"] for row in listed["results"]] == [str(row_id) for row_id in reversed(ids)]
+    body = people.key.get(f"predictions/{ids[4]}").json()
+    assert body["inputs"] == {"x1": 4.0, "x2": 2.0, "x3": 3.0}
+    assert (body["outputs"], body["cached"]) == ({"value": 9.0}, True)
+    assert people.key.get(f"predictions/{ids[5]}").json()["cached"] is False
+
+
+def test_a_filter_that_finds_little_goes_on_page_by_page(
+    people: People, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(windows, "FIRST_ROWS", 2)
+    monkeypatch.setattr(windows, "MORE_ROWS", 3)
+    actor = Actor(api_key_id=people.keys["key"].pk)
+    ids = [str(_answer("sum", {"x1": number, "x2": 0, "x3": 0}, actor).pk) for number in range(9)]
+    pages: list[list[str]] = []
+    following: str | None = f"predictions?outcome={Prediction.objects.get(pk=ids[1]).outcome}"
+    while following:
+        body = people.key.get(following).json()
+        pages.append([row["id"] for row in body["results"]])
+        following = body["next"].removeprefix("http://testserver") if body["next"] else None
+    assert pages == [[], [], [ids[1]], []]
+
+
+def test_a_case_that_was_purged_is_not_there_in_words(people: People, rows: dict[str, Prediction]) -> None:
+    Prediction.objects.all().delete()
+    document = problem(people.key.get(f"predictions/{rows['key'].pk}"), 404, "not_found")
+    assert "removed with its month" in document["detail"]
