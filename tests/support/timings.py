@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from django.conf import settings
-
 from predictions.timings import files, keeping
 from predictions.timings.sums import Sums
 
@@ -20,12 +18,12 @@ def recording(folder: Path) -> Iterator[Callable[[], Sums]]:
         keeping.flush()
         return files.read(folder)
 
-    watched = dict(keeping._watched)
+    before, watched = keeping._folder, dict(keeping._watched)
     keeping._watched.clear()
     keeping.keep_in(folder)
     try:
         yield read
     finally:
-        keeping.keep_in(settings.METRICS_DIR)
+        keeping.keep_in(before)
         keeping._watched.clear()
         keeping._watched.update(watched)
