@@ -347,10 +347,13 @@ CELERY_TASK_ROUTES = {
     "predictions.tasks.run_training": {"queue": "train"},
     "predictions.tasks.run_maintenance": {"queue": "maintenance"},
     "predictions.tasks.sweep_jobs": {"queue": "maintenance"},
+    "predictions.tasks.extend_history": {"queue": "maintenance"},
 }
 CELERY_BEAT_SCHEDULE = {
     # A sweep nobody took before the next one is due says nothing new.
     "sweep-jobs": {"task": "predictions.tasks.sweep_jobs", "schedule": 15.0, "options": {"expires": 15}},
+    # Parts are made months ahead, so that it does not matter when exactly.
+    "extend-history": {"task": "predictions.tasks.extend_history", "schedule": 6 * 3600.0},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat" / "schedule")
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1

@@ -17,7 +17,7 @@ from celery import shared_task
 from django.conf import settings
 
 from predictions.models import Job
-from predictions.services import jobs, score_files
+from predictions.services import jobs, partitions, score_files
 from predictions.values import Group
 
 logger = logging.getLogger(__name__)
@@ -85,3 +85,10 @@ def sweep_jobs() -> None:
         jobs.note_sent(job.pk)
         if time.monotonic() - begun > 10:
             break
+
+
+@shared_task(name="predictions.tasks.extend_history", ignore_result=True)
+def extend_history() -> None:
+    """Have the history's parts of the coming months ready."""
+    if made := partitions.extend():
+        logger.info("New parts of the history: %s.", ", ".join(made))

@@ -13,6 +13,7 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import OperationalError, connection, migrations, models, transaction
 
+import predictions.models.deletion
 import predictions.models.predictions
 
 HISTORY = "predictions_prediction"
@@ -268,11 +269,11 @@ def _rows(statement, values=()):
         return [row[0] for row in cursor.fetchall()]
 
 
-def _reference(to, **more):
+def _reference(to, on_delete=predictions.models.deletion.keep, **more):
     return models.ForeignKey(
         db_constraint=False,
         db_index=False,
-        on_delete=django.db.models.deletion.PROTECT,
+        on_delete=on_delete,
         related_name="predictions",
         to=to,
         **more,
@@ -319,7 +320,9 @@ class Migration(migrations.Migration):
                 migrations.AddField(
                     "prediction", "own", predictions.models.predictions.JsonText(editable=False, null=True)
                 ),
-                migrations.AddField("prediction", "margin", models.FloatField(null=True, verbose_name="margin")),
+                migrations.AddField(
+                    "prediction", "margin", models.FloatField(null=True, verbose_name="margin")
+                ),
                 migrations.AddField(
                     "prediction",
                     "warned",
@@ -331,8 +334,12 @@ class Migration(migrations.Migration):
                     models.BooleanField(db_default=False, default=False, verbose_name="from the cache"),
                 ),
                 migrations.AlterField("prediction", "ml_model", _reference("predictions.mlmodel")),
-                migrations.AlterField("prediction", "version", _reference("predictions.modelversion")),
-                migrations.AlterField("prediction", "revision", _reference("predictions.signaturerevision")),
+                migrations.AlterField(
+                    "prediction", "version", _reference("predictions.modelversion", models.DO_NOTHING)
+                ),
+                migrations.AlterField(
+                    "prediction", "revision", _reference("predictions.signaturerevision", models.DO_NOTHING)
+                ),
                 migrations.AlterField("prediction", "user", _reference(settings.AUTH_USER_MODEL, null=True)),
                 migrations.AlterField("prediction", "api_key", _reference("predictions.apikey", null=True)),
                 migrations.AlterField(

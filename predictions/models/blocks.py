@@ -70,9 +70,10 @@ def packed(
 
 def unpacked(content: bytes | memoryview) -> Cases:
     """What ``packed`` was given. Raises ValueError or zstandard.ZstdError for anything else."""
-    view = memoryview(content)
-    plain = _decompressor().decompress(view[1:])
-    decode = msgspec.json.decode if view[:1] == _JSON else msgspec.msgpack.decode
+    # The driver's memoryview is not equal to bytes that hold the same.
+    kind = bytes(content[:1])
+    plain = _decompressor().decompress(content[1:])
+    decode = msgspec.json.decode if kind == _JSON else msgspec.msgpack.decode
     inputs, outputs, warnings = decode(plain)
     return Cases(inputs, outputs, dict(warnings))
 

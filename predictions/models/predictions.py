@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from predictions.models.api_keys import ApiKey
 from predictions.models.blocks import PredictionBlock
+from predictions.models.deletion import keep
 from predictions.models.ids import new_id, place_of
 from predictions.models.ml_models import MLModel, ModelVersion, SignatureRevision
 
@@ -54,20 +55,21 @@ class Prediction(models.Model):
         ARTICLE = "article", _("/predict")
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    # The database checks all five in one trigger per statement, and refuses to delete what answers refer to.
+    # The database checks all five in one trigger per statement, and refuses to delete what answers refer to. Of
+    # versions and revisions only it can say so without reading the whole history.
     ml_model = models.ForeignKey(
-        MLModel, on_delete=models.PROTECT, related_name="predictions", db_constraint=False, db_index=False
+        MLModel, on_delete=keep, related_name="predictions", db_constraint=False, db_index=False
     )
     version = models.ForeignKey(
         ModelVersion,
-        on_delete=models.PROTECT,
+        on_delete=models.DO_NOTHING,
         related_name="predictions",
         db_constraint=False,
         db_index=False,
     )
     revision = models.ForeignKey(
         SignatureRevision,
-        on_delete=models.PROTECT,
+        on_delete=models.DO_NOTHING,
         related_name="predictions",
         db_constraint=False,
         db_index=False,
@@ -86,7 +88,7 @@ class Prediction(models.Model):
     face = models.CharField(_("through"), max_length=10, choices=Face)
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
-        on_delete=models.PROTECT,
+        on_delete=keep,
         null=True,
         related_name="predictions",
         db_constraint=False,
@@ -94,7 +96,7 @@ class Prediction(models.Model):
     )
     api_key = models.ForeignKey(
         ApiKey,
-        on_delete=models.PROTECT,
+        on_delete=keep,
         null=True,
         related_name="predictions",
         db_constraint=False,
