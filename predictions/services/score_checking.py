@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import repeat
 from typing import Any
 
 import msgspec
@@ -78,7 +79,7 @@ class Checker:
 
     def _table(self, records: Sequence[bytes]) -> Array | None:
         separator, wanted = self._separator, self._width - 1
-        if not all(record.count(separator) == wanted for record in records):
+        if set(map(bytes.count, records, repeat(separator))) != {wanted}:
             return None
         joined = b",".join(records)
         if separator != b",":

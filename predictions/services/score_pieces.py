@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import BinaryIO
 from uuid import UUID
 
@@ -28,6 +28,9 @@ from predictions.signature.case_records import lines_of, plain_records, quoted_r
 
 BATCH_ROWS = 2048
 """Records that are checked and answered at a time, and whose cases share a block: who reads one decodes them all."""
+
+_PLACES = [f"{number:04x}" for number in range(BATCH_ROWS)]
+"""The last letters of the ids in a block."""
 
 Batch = tuple[list[bytes], list[list[str]] | None]
 
@@ -139,32 +142,23 @@ def _lines(
     bench: Bench, block_id: UUID, records: Sequence[bytes], checked: Checked, answers: Answers
 ) -> Iterator[bytes]:
     """The records as they came, each with its answer, warnings, id and error behind it."""
-    separator, end = bench.delimiter.encode(), bench.line_end
+    between, end = bench.delimiter, bench.line_end.decode()
     write = cell_writer(bench.delimiter)
-    warnings = {
-        number: write(" ".join(item["message"] for item in found)).encode()
-        for number, found in checked.warnings.items()
-    }
-    head = str(block_id)[:-4]
-    endings: dict[int, bytes] = {}
-    for place, message in checked.errors.items():
-        endings[place] = separator * (bench.answer_width + 2) + write(message).encode()
-    if not endings and not warnings:
-        for number, (record, cells) in enumerate(zip(records, answers.cells, strict=True)):
-            yield b"%b%b%b%b" % (
-                record,
-                separator,
-                f"{cells}{bench.delimiter * 2}{head}{number:04x}{bench.delimiter}".encode(),
-                end,
-            )
-        return
-    for number, (place, cells) in enumerate(zip(checked.accepted, answers.cells, strict=True)):
-        said = warnings.get(number, b"")
-        case_id = f"{head}{number:04x}".encode()
-        endings[place] = separator.join((cells.encode(), said, case_id, b""))
-    for place, record in enumerate(records):
-        shaped = checked.shaped.get(place)
-        yield b"%b%b%b%b" % (record if shaped is None else shaped.encode(), separator, endings[place], end)
+    said = dict.fromkeys(range(len(answers.cells)), "")
+    for number, found in checked.warnings.items():
+        said[number] = write(" ".join(item["message"] for item in found))
+    head, last = str(block_id)[:-4], f"{between}{end}"
+    answered = [
+        f"{between}{cells}{between}{warning}{between}{head}{place}{last}".encode()
+        for cells, warning, place in zip(answers.cells, said.values(), _PLACES, strict=False)
+    ]
+    if not checked.errors:
+        return chain.from_iterable(zip(records, answered, strict=True))
+    endings = dict(zip(checked.accepted, answered, strict=True))
+    for number, message in checked.errors.items():
+        endings[number] = f"{between * (bench.answer_width + 3)}{write(message)}{end}".encode()
+    shaped = {number: text.encode() for number, text in checked.shaped.items()}
+    return (shaped.get(number, record) + endings[number] for number, record in enumerate(records))
 
 
 def _batches(bench: Bench, piece: ScorePiece) -> Iterator[Batch]:

@@ -7,6 +7,8 @@ import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from itertools import chain, repeat
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -112,12 +114,19 @@ def _encoded_rows(origin: Origin, blocks: Sequence[Block], now: float, milliseco
     plain, warned = _FALSE + after, _TRUE + after
     rows: list[bytes] = []
     for block in blocks:
+        count = len(block.summaries)
         # Two bytes number the cases of a block.
-        head = begin + block.id.bytes[:14]
-        for position, summary in enumerate(block.summaries):
-            tail = warned if position in block.warned else plain
-            rows.append(b"%b%b%b%b%b" % (head, position.to_bytes(2, "big"), before, summary, tail))
+        heads = repeat(begin + block.id.bytes[:14], count)
+        tails = [warned if position in block.warned else plain for position in range(count)]
+        rows += chain.from_iterable(
+            zip(heads, _positions(count), repeat(before), block.summaries, tails, strict=False)
+        )
     return rows
+
+
+@lru_cache(maxsize=4)
+def _positions(count: int) -> list[bytes]:
+    return [position.to_bytes(2, "big") for position in range(count)]
 
 
 def _after(origin: Origin, now: float, milliseconds: float) -> bytes:
