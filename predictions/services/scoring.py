@@ -98,7 +98,7 @@ def _split(job: Job, file: ScoreFile) -> int:
             for number, span in enumerate(found)
         )
         ScoreFile.objects.filter(pk=file.pk).update(rows=rows)
-        progress.done(f"{rows:,} rows in {len(found):,} piece{'s' if len(found) > 1 else ''}.")
+        progress.done(f"{_rows(rows)} in {len(found):,} piece{'s' if len(found) > 1 else ''}.")
         _tell_carried(job, file)
         jobs.start_step(job, "score")
     file.rows = rows
@@ -171,12 +171,16 @@ def _join(job: Job, file: ScoreFile, watch: Watch) -> None:
 
 
 def _outcome(file: ScoreFile) -> str:
-    told = [f"{file.answered:,} rows answered"]
+    told = [f"{_rows(file.answered)} answered"]
     if file.warned:
         told.append(f"{file.warned:,} of them with warnings")
     if file.faulty:
         told.append(f"{file.faulty:,} not answered, each with its reason in the column “error”")
     return ", ".join(told) + "."
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} row{'' if count == 1 else 's'}"
 
 
 def _parts(file: ScoreFile, watch: Watch) -> Iterator[bytes]:

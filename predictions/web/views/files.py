@@ -108,7 +108,7 @@ def _form(
         files=jobs.files_of(actor_of(request), ml_model.pk).defer("log", "steps")[:LISTED],
         columns=[field.name for field in fields[:MAX_SHOWN_COLUMNS]],
         columns_left=max(0, len(fields) - MAX_SHOWN_COLUMNS),
-        max_bytes=settings.MAX_SCORE_FILE_BYTES,
+        max_mb=settings.MAX_SCORE_FILE_BYTES // 1_000_000,
         kept_days=settings.SCORE_RESULT_DAYS,
     )
     if isinstance(error, TryLater):
