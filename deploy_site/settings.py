@@ -130,6 +130,8 @@ DATABASES["default"] |= {
     "CONN_MAX_AGE": env.integer("DATABASE_CONN_MAX_AGE", 600),
     # A connection that a restarted server closed is replaced instead of failing one request.
     "CONN_HEALTH_CHECKS": True,
+    # A pooler that hands a connection on after each transaction loses the cursors of the one before.
+    "DISABLE_SERVER_SIDE_CURSORS": env.flag("DATABASE_POOLED", default=False),
 }
 DATABASES["default"]["OPTIONS"].setdefault("connect_timeout", 5)
 
