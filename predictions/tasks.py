@@ -78,13 +78,13 @@ def run_batch(job_id: str) -> None:
 def sweep_jobs() -> None:
     """Send again what the queue lost or a worker dropped. The row decides, so a second hint is harmless."""
     senders = {Job.Kind.BUILD: run_build, Job.Kind.DEMO: run_training, Job.Kind.SCORE: run_batch}
-    score_files.forget_old()
     begun = time.monotonic()
     for job in jobs.stale():
         senders[Job.Kind(job.kind)].delay(str(job.pk))
         jobs.note_sent(job.pk)
         if time.monotonic() - begun > 10:
             break
+    score_files.forget_old()
 
 
 @shared_task(name="predictions.tasks.extend_history", ignore_result=True)

@@ -65,7 +65,9 @@ class JobAdmin(PageAdmin):
     @admin.display(description=gettext_lazy("started by"))
     def started_by(self, row: Job) -> str:
         """By whom."""
-        return row.created_by.get_username() if row.created_by else _("the site")
+        if row.created_by is not None:
+            return row.created_by.get_username()
+        return str(row.api_key) if row.api_key is not None else _("the site")
 
     @admin.display(description=gettext_lazy("asked for"))
     def asked(self, row: Job) -> SafeString | str:
@@ -94,6 +96,7 @@ class JobAdmin(PageAdmin):
             and not found.cancel_requested
             and self._may_cancel(request, found),
             "name_again": found.name,
+            "file": found.score_file if found.kind == Job.Kind.SCORE else None,
         }
 
     def _may_cancel(self, request: HttpRequest, job: Job) -> bool:

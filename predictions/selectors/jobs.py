@@ -13,9 +13,9 @@ from predictions.values import Actor
 
 def visible_to(actor: Actor) -> QuerySet[Job]:
     """One's own jobs, newest first: of the account, or of the key; all of them for superusers."""
-    rows = Job.objects.select_related("ml_model", "source", "version", "created_by", "score_file").order_by(
-        "-id"
-    )
+    rows = Job.objects.select_related(
+        "ml_model", "source", "version", "created_by", "api_key", "score_file"
+    ).order_by("-id")
     if actor.is_superuser:
         return rows
     if actor.user_id is not None:

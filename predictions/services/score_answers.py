@@ -27,7 +27,7 @@ Rows = Sequence[Sequence[Value]] | Array
 
 CALL_SECONDS = 0.5
 """A call of about this long is worth its overhead, and lets a cancelled job stop soon."""
-_FIRST_ROWS = 64
+_FIRST_ROWS = 8
 _NULL = struct.pack(">i", -1)
 _encode = msgspec.json.Encoder().encode
 _float = struct.Struct(">id").pack
@@ -74,6 +74,7 @@ class Answerer:
         self._outcomes = [_text(outcome_of({"label": label})) for label in self._labels]
         self._names = answer_columns(signature)
         self._task = signature.task
+        self._output_names = [output.name for output in signature.outputs]
 
     def answer(self, rows: Rows) -> Answers:
         """Every row in order; one that the estimator fails on has the reason instead of an answer."""
@@ -135,7 +136,8 @@ class Answerer:
             padded = [*values, *[None] * len(self._names)][: len(self._names)]
             yield from (self._cell(item) for item in padded)
         else:
-            yield from (self._cell(value) for value in (outputs.get("outputs") or {}).values())
+            found = outputs.get("outputs") or {}
+            yield from (self._cell(found.get(name)) for name in self._output_names)
 
     def _add_columns(self, answers: Answers, columns: Columns) -> bool:
         """The same for answers side by side. False where these have to go the long way."""

@@ -8,18 +8,30 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import joblib
 import pytest
 from django.db.models import F
 from django.utils import timezone
+from sklearn.datasets import load_iris
+from sklearn.semi_supervised import LabelPropagation
 
 from predictions.errors import ModelFailed
 from predictions.ml.runtimes import OnnxRuntime
 from predictions.models import Job, Prediction, ScoreFile, ScorePiece
 from predictions.selectors import jobs as job_rows
 from predictions.selectors.targets import Target
-from predictions.services import jobs, score_claims, score_files, score_storing, scoring
+from predictions.services import (
+    builds,
+    jobs,
+    score_claims,
+    score_files,
+    score_storing,
+    scoring,
+    uploads,
+)
+from predictions.services.inference import registry
 from predictions.signature.fields import ClassName
-from predictions.values import Actor, ids_of
+from predictions.values import Actor, BuildRequest, ids_of
 from tests import factories
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -210,6 +222,31 @@ def test_a_row_that_the_estimator_fails_on_costs_its_neighbors_nothing(
     assert rows[13]["prediction_id"] == ""
     for row in rows[:13] + rows[14:]:
         assert Prediction.objects.get(pk=row["prediction_id"]).inputs == [float(row["a"]), 1.0]
+
+
+def test_a_version_that_stays_with_its_library_scores_files_too(actor: Actor) -> None:
+    rows, kinds = load_iris(return_X_y=True)
+    estimator = LabelPropagation().fit(rows, kinds)
+    owner = factories.actor_for(factories.user(is_staff=True))
+    stream = io.BytesIO()
+    joblib.dump(estimator, stream)
+    stream.seek(0)
+    source = uploads.receive(actor=owner, stream=stream, filename="spread.joblib")
+    request = BuildRequest(name="Spread", go_live=True, visibility="public")
+    build = jobs.create(kind=Job.Kind.BUILD, name="Spread", request=request, source=source, actor=owner)
+    builds.run(build.pk)
+    build.refresh_from_db()
+    assert build.version is not None, build.error_message
+    assert build.version.runtime == "native"
+    target = factories.target(build.version)
+    text = ",".join(target.signature.names) + "\n"
+    text += "".join(",".join(map(str, row)) + "\n" for row in rows.tolist())
+    try:
+        found = rows_of(scored(actor, target, text))
+    finally:
+        registry().close()
+    assert [int(row["outcome"]) for row in found] == estimator.predict(rows).tolist()
+    assert Prediction.objects.count() == len(rows)
 
 
 def test_the_cells_of_an_outcome_are_no_formulas(actor: Actor) -> None:
