@@ -209,13 +209,13 @@ def run(machine: type[Interleavings], *, world: World, patch: pytest.MonkeyPatch
 def test_everybody_gets_their_own_in_whatever_order_things_happen(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run(Interleavings, world=world, patch=monkeypatch, examples=40)
+    run(Interleavings, world=world, patch=monkeypatch, examples=30)
 
 
 def test_nobody_gets_what_is_anothers_whatever_gets_lost_on_the_way(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run(WithLosses, world=world, patch=monkeypatch, examples=25)
+    run(WithLosses, world=world, patch=monkeypatch, examples=20)
 
 
 def test_a_reply_that_nobody_heard_is_found_in_the_history_at_the_deadline(
