@@ -51,7 +51,7 @@ def test_a_file_leads_to_its_job_and_the_job_to_the_answers(sign: MLModel, membe
     assert "2 rows answered, 1 not answered" in page
     assert "“number”" in page
 
-    result = member.get(f"/jobs/{job.pk}/result/")
+    result: Any = member.get(f"/jobs/{job.pk}/result/")
     assert "M%C3%A4rz-answers.csv" in result["Content-Disposition"]
     lines = b"".join(result.streaming_content).decode().splitlines()
     assert lines[0] == ("number;b;a;outcome;probability.below;probability.above;warnings;prediction_id;error")
