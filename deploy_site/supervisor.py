@@ -13,9 +13,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+import psutil
+
 from deploy_site import procfile
 
 _STOP_SECONDS = 10.0
+_GONE_SECONDS = 5.0
 _LARGEST_LOG = 10_000_000
 _PR_SET_PDEATHSIG = 1
 
@@ -99,6 +102,10 @@ class Process:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._child.pid, signal.SIGKILL)
         self._child.wait()
+        # The others of its group are nobody's children here; killed, they may still take a moment to go.
+        until = time.monotonic() + _GONE_SECONDS
+        while _lives_on(self._child.pid) and time.monotonic() < until:
+            time.sleep(0.01)
 
     def errors(self) -> list[str]:
         """Return the errors logged since this was last asked."""
@@ -149,6 +156,21 @@ class Supervisor:
         finally:
             for process in self.processes:
                 process.stop()
+
+
+def _lives_on(group: int) -> bool:
+    """Say whether a process group has members that are more than a name waiting to be collected."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, ProcessLookupError):
+            if os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE:
+                return True
+    return False
 
 
 def end_with_parent() -> Callable[[], None] | None:

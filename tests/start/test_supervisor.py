@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -106,4 +107,30 @@ def test_processes_do_not_outlive_a_killed_supervisor(tmp_path: Path) -> None:
     until = time.monotonic() + 10
     while child.is_running() and child.status() != psutil.STATUS_ZOMBIE and time.monotonic() < until:
         time.sleep(0.02)
+    assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+
+
+def test_what_a_killed_command_had_started_is_gone_when_stopping_is_over(
+    tmp_path: Path, commands: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a busy machine a killed process takes its time to go; here the leader's child takes half a second."""
+    commands["parent"] = "sh -c 'sleep 600 & wait'"
+    supervisor = Supervisor(["parent"], tmp_path, os.environ)
+    supervisor.start()
+    group = supervisor.processes[0].group
+    until = time.monotonic() + 20
+    while not (started := psutil.Process(group).children()) and time.monotonic() < until:
+        time.sleep(0.01)
+    (child,) = started
+    kill_group = os.killpg
+
+    def kill_late(number: int, signal_number: int) -> None:
+        if signal_number == signal.SIGKILL:
+            os.kill(number, signal_number)
+            threading.Timer(0.5, kill_group, (number, signal_number)).start()
+        else:
+            kill_group(number, signal_number)
+
+    monkeypatch.setattr(os, "killpg", kill_late)
+    supervisor.processes[0].stop()
     assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
