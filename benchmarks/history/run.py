@@ -2,42 +2,23 @@
 
 from __future__ import annotations
 
-import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from django.db import connection, reset_queries
-from django.test import Client
 
 from benchmarks.history import databases, pages, people, plans, purging, rows, storing
 from benchmarks.history.databases import Database
+from benchmarks.history.measuring import BAR, call_of, clients_of, measured, table
 from benchmarks.history.pages import Page
 from benchmarks.history.people import People
 from predictions.models import Prediction, PredictionBlock
-from predictions.selectors.targets import shelf
 
-BAR = 1.2
 SMALL, LARGE = "history_small", "history_large"
 MONTHS = 14
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """Medians in milliseconds, in the small history and in the large one; of statements alone in ``database``."""
-
-    name: str
-    small: float
-    large: float
-    database: tuple[float, float] = (0.0, 0.0)
-
-    @property
-    def ratio(self) -> float:
-        """Large to small."""
-        return self.large / self.small
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -46,10 +27,10 @@ def main(arguments: Sequence[str]) -> int:
     now = datetime.now(UTC)
     again = "again" in arguments[3:]
     small, large, who = found() if again else filled(count, now)
-    asked = [page for page in pages.pages(ids(small), now) if only in page.name]
+    asked = [page for page in pages.pages(ids(small, large), now) if only in page.name]
     figures = measured(small, large, who, asked, rounds)
     if not only:
-        figures += [Figure(*one) for one in storing.measured(small, large, who, rounds * 4)]
+        figures += storing.measured(small, large, who, rounds * 4)
     print("\n".join(table(figures)))
     wrong = examined(large, who, asked)
     print("\n".join(wrong) or "No statement reads a whole part or more rows than a window.")
@@ -103,11 +84,12 @@ def found() -> tuple[Database, Database, People]:
     return small, large, who
 
 
-def ids(small: Database) -> dict[str, UUID]:
+def ids(small: Database, large: Database) -> dict[str, UUID]:
     """Cases that both histories hold."""
+    with large.used():  # where an earlier run removed a month
+        old = Prediction.objects.filter(user__username="rare").order_by("pk").first()
     with small.used():
         newest = Prediction.objects.filter(user__username="heavy").order_by("-pk").first()
-        old = Prediction.objects.filter(user__username="rare").order_by("pk").first()
         block = PredictionBlock.objects.order_by("pk").filter(rows=16).first()
         if newest is None or old is None or block is None:
             raise SystemExit("The small history is not as it was made; leave out --again.")
@@ -118,57 +100,6 @@ def ids(small: Database) -> dict[str, UUID]:
 def _next(block_id: UUID) -> UUID:
     following = PredictionBlock.objects.filter(pk__gt=block_id).order_by("pk")
     return following.values_list("pk", flat=True)[0]
-
-
-def measured(
-    small: Database, large: Database, who: People, asked: Sequence[Page], rounds: int
-) -> list[Figure]:
-    """Every page, in turn in the small and in the large history."""
-    clients = {database.name: clients_of(database, who) for database in (small, large)}
-    figures = []
-    for page in asked:
-        taken: dict[str, list[tuple[float, float]]] = {small.name: [], large.name: []}
-        for turn in range(rounds + 2):
-            for database in (small, large) if turn % 2 else (large, small):
-                with database.used():
-                    once = timed(call_of(clients[database.name], page), database)
-                if turn > 1:
-                    taken[database.name].append(once)
-        (whole, statements), (whole_large, statements_large) = (
-            [statistics.median(column) for column in zip(*taken[name], strict=True)]
-            for name in (small.name, large.name)
-        )
-        figures.append(Figure(page.name, whole, whole_large, (statements, statements_large)))
-    return figures
-
-
-def clients_of(database: Database, who: People) -> dict[str, Client]:
-    """A browser for each account and a program for each key."""
-    found = {name: Client(headers={"Authorization": f"Bearer {text}"}) for name, text in who.keys.items()}
-    with database.used():
-        for name in ("heavy", "gone", "rare", "bulk", "reviewer"):
-            found[name] = Client()
-            found[name].force_login(who.accounts[name])
-    return found
-
-
-def call_of(clients: dict[str, Client], page: Page) -> Callable[[], None]:
-    """One request, with its answer looked at."""
-
-    def call() -> None:
-        response = clients[page.who].get(page.address)
-        if response.status_code != page.status:
-            raise SystemExit(f"{page.name}: {response.status_code} instead of {page.status}")
-
-    return call
-
-
-def timed(call: Callable[[], None], database: Database) -> tuple[float, float]:
-    """Milliseconds in all, and in statements."""
-    shelf.clear()
-    begun = time.perf_counter()
-    call()
-    return (time.perf_counter() - begun) * 1000, database.seconds * 1000
 
 
 def examined(large: Database, who: People, asked: Sequence[Page]) -> list[str]:
@@ -185,17 +116,6 @@ def examined(large: Database, who: People, asked: Sequence[Page]) -> list[str]:
             for one in plans.findings(statements):
                 wrong.setdefault(one.statement, f"{page.name}: {one.words}: {one.statement[:1500]}")
     return list(wrong.values())
-
-
-def table(figures: Sequence[Figure]) -> list[str]:
-    """Markdown; what is above the bar is marked."""
-    lines = ["| | small, ms | large, ms | ratio | in statements, ms |", "|---|---|---|---|---|"]
-    for one in figures:
-        mark = " **above**" if one.ratio > BAR else ""
-        inside = " → ".join(f"{value:.1f}" for value in one.database) if any(one.database) else ""
-        lines.append(f"| {one.name} | {one.small:.1f} | {one.large:.1f} | {one.ratio:.2f}{mark} | {inside} |")
-    above = sum(one.ratio > BAR for one in figures)
-    return [*lines, "", f"{above} of {len(figures)} above {BAR} times."]
 
 
 if __name__ == "__main__":

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import statistics
 import time
+from collections.abc import Callable
 from typing import Any
 
 from benchmarks.history.databases import Database
+from benchmarks.history.measuring import Figure, in_turn
 from benchmarks.history.people import People
 from predictions.models.ids import first_id
 from predictions.services.storing import Answered, store
@@ -49,18 +50,14 @@ def group(people: People, callers: int, cases: int) -> tuple[Group, list[Answere
     return made, [Answered(ask, [OUTPUTS] * cases) for ask in asks]
 
 
-def measured(small: Database, large: Database, people: People, rounds: int) -> list[tuple[str, float, float]]:
-    """Name and medians in milliseconds in the small and in the large history, by shape of group."""
-    found = []
-    for name, (callers, cases) in SIZES.items():
-        taken: dict[str, list[float]] = {small.name: [], large.name: []}
-        for turn in range(rounds + 5):
-            for database in (small, large) if turn % 2 else (large, small):
-                made, answered = group(people, callers, cases)
-                with database.used():
-                    begun = time.perf_counter()
-                    store(group=made, answered=answered, now=time.time())
-                    if turn >= 5:
-                        taken[database.name].append((time.perf_counter() - begun) * 1000)
-        found.append((name, statistics.median(taken[small.name]), statistics.median(taken[large.name])))
-    return found
+def measured(small: Database, large: Database, people: People, rounds: int) -> list[Figure]:
+    """Each shape of group, stored into both."""
+
+    def call_of(callers: int, cases: int) -> Callable[[], None]:
+        def call() -> None:
+            made, answered = group(people, callers, cases)
+            store(group=made, answered=answered, now=time.time())
+
+        return call
+
+    return [in_turn(name, small, large, [call_of(*shape)] * 2, rounds) for name, shape in SIZES.items()]

@@ -9,11 +9,11 @@ from functools import partial
 from typing import Literal, Protocol
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q
 
 from predictions.models import MLModel, Prediction, Review
 from predictions.selectors import asks, predictions, windows
-from predictions.selectors.asks import Lines, Owner
+from predictions.selectors.asks import Lines
 from predictions.selectors.windows import NOTHING, Seen
 from predictions.values import Actor
 
@@ -120,7 +120,7 @@ class Asked:
 def ask(actor: Actor, first_id: UUID) -> Asked | None:
     """What was asked together under that first id, if the actor asked it."""
     count = asks.counts((first_id,)).get(first_id)
-    found = [source.filter(pk=first_id).exists() for source in predictions.sources(actor)]
+    found = [source.rows.filter(pk=first_id).exists() for source in predictions.sources(actor)]
     if count is None or not any(found):
         return None
     return next((Asked(row, count) for row in predictions.listed((first_id,))), None)
@@ -140,15 +140,12 @@ def _cases(actor: Actor, wanted: Wanted, *, beyond: UUID | None, limit: int, asc
     fits = _fits(wanted)
     if fits is None:
         return NOTHING
-    since, below = windows.id_bounds(wanted.since, wanted.until)
-    sources = [
-        _on(windows.bounded(_of_ask(source, wanted), since, below), beyond, ascending=ascending)
-        for source in predictions.sources(actor)
-    ]
+    row_id = _as_id(wanted.search)
+    exactly = {} if row_id is None else {"pk": row_id}
+    bounds = _bounds(wanted, beyond, ascending=ascending)
+    sources = [source.between(*bounds).only(**exactly) for source in predictions.sources(actor)]
     if not sources:
         return NOTHING
-    if (row_id := _as_id(wanted.search)) is not None:
-        sources = [source.filter(pk=row_id) for source in sources]
     return windows.look_all(sources, fits or None, limit=limit, rows=_most_rows(beyond), ascending=ascending)
 
 
@@ -158,11 +155,7 @@ def _lines(actor: Actor, wanted: Wanted, *, beyond: UUID | None, limit: int, asc
         ml_model_id = MLModel.objects.filter(slug=wanted.ml_model).values_list("pk", flat=True).first()
         if ml_model_id is None:
             return NOTHING
-    since, below = windows.id_bounds(wanted.since, wanted.until)
-    if beyond is not None and ascending:
-        since = max(since or beyond, UUID(int=beyond.int + 1))
-    elif beyond is not None:
-        below = min(below or beyond, beyond)
+    since, below = _bounds(wanted, beyond, ascending=ascending)
     parts = [
         asks.lines(
             Lines(owner, value, since, below, ml_model_id, wanted.since, wanted.until),
@@ -170,7 +163,7 @@ def _lines(actor: Actor, wanted: Wanted, *, beyond: UUID | None, limit: int, asc
             most=_most_lines(beyond),
             ascending=ascending,
         )
-        for owner, value in _owners(actor)
+        for owner, value in predictions.owners(actor)
     ]
     return windows.merged(parts, limit=limit, ascending=ascending) if parts else NOTHING
 
@@ -181,13 +174,6 @@ def _most_rows(beyond: UUID | None) -> int:
 
 def _most_lines(beyond: UUID | None) -> int:
     return asks.FIRST_LINES if beyond is None else asks.MORE_LINES
-
-
-def _owners(actor: Actor) -> list[tuple[Owner, object]]:
-    if actor.user_id is None and actor.api_key_id is not None:
-        return [("api_key_id", actor.api_key_id)]
-    both: list[tuple[Owner, object]] = [("user_id", actor.user_id), ("visitor", actor.visitor)]
-    return [(owner, value) for owner, value in both if value is not None]
 
 
 def _shown(ids: tuple[UUID, ...], *, of_asks: bool) -> tuple[Line, ...]:
@@ -202,16 +188,17 @@ def _edge(lines: tuple[Line, ...], place: UUID | None) -> UUID | None:
     return UUID(int=place.int + lines[0].together - 1)
 
 
-def _on(source: QuerySet[Prediction], beyond: UUID | None, *, ascending: bool) -> QuerySet[Prediction]:
+def _bounds(wanted: Wanted, beyond: UUID | None, *, ascending: bool) -> tuple[UUID | None, UUID | None]:
+    """The ids (from, below) that are looked at."""
+    since, below = windows.id_bounds(wanted.since, wanted.until)
+    if wanted.together is not None:
+        since, below = wanted.together, UUID(int=asks.last_of(wanted.together).int + 1)
     if beyond is None:
-        return source
-    return source.filter(pk__gt=beyond) if ascending else source.filter(pk__lt=beyond)
-
-
-def _of_ask(source: QuerySet[Prediction], wanted: Wanted) -> QuerySet[Prediction]:
-    if wanted.together is None:
-        return source
-    return source.filter(pk__gte=wanted.together, pk__lte=asks.last_of(wanted.together))
+        return since, below
+    if ascending:
+        following = UUID(int=beyond.int + 1)
+        return max(since or following, following), below
+    return since, min(below or beyond, beyond)
 
 
 def _fits(wanted: Wanted) -> Q | None:

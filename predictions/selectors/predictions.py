@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
+from operator import or_
+from typing import Any, Literal
 from uuid import UUID
 
 from django.db.models import BooleanField, Case, OuterRef, Q, QuerySet, Subquery, Value, When
@@ -10,7 +13,8 @@ from django.db.models import BooleanField, Case, OuterRef, Q, QuerySet, Subquery
 from predictions.errors import NotFound
 from predictions.models import Prediction, PredictionBlock, Review
 from predictions.models.ids import place_of
-from predictions.selectors import blocks
+from predictions.selectors import blocks, windows
+from predictions.selectors.windows import Source
 from predictions.values import Actor
 
 # Rows of the first version of the table say it only in their JSON until `manage.py upgrade_history` came by. Conditions
@@ -20,20 +24,22 @@ HAS_PROBABILITIES = Q(margin__isnull=False) | Q(
 )
 HAS_WARNINGS = Q(warned=True) | Q(Q(warned=False, old_warnings__isnull=False), ~Q(old_warnings=[]))
 
+Owner = Literal["user_id", "api_key_id", "visitor"]
+
 _HEAVY = ("ml_model__card", "ml_model__description", "version__plan", "version__report")
 
 
-def sources(actor: Actor) -> list[QuerySet[Prediction]]:
-    """The actor's own answers: of the account and of this browser session, or of the key. One index gives each."""
-    rows = Prediction.objects.all()
-    if actor.user_id is not None:
-        found = [rows.filter(user_id=actor.user_id)]
-        return [*found, rows.filter(visitor=actor.visitor)] if actor.visitor else found
-    if actor.api_key_id is not None:
-        return [rows.filter(api_key_id=actor.api_key_id)]
-    if actor.visitor is not None:
-        return [rows.filter(visitor=actor.visitor)]
-    return []
+def sources(actor: Actor) -> list[Source]:
+    """The actor's own answers: of the account and of this browser session, or of the key."""
+    return [windows.of_one(column, value) for column, value in owners(actor)]
+
+
+def owners(actor: Actor) -> list[tuple[Owner, Any]]:
+    """By which columns, each with an index, the actor's own answers are found."""
+    if actor.user_id is None and actor.api_key_id is not None:
+        return [("api_key_id", actor.api_key_id)]
+    both: list[tuple[Owner, Any]] = [("user_id", actor.user_id), ("visitor", actor.visitor)]
+    return [(column, value) for column, value in both if value is not None]
 
 
 def visible_to(actor: Actor) -> QuerySet[Prediction]:
@@ -128,9 +134,4 @@ def with_verdict(rows: QuerySet[Prediction]) -> QuerySet[Prediction]:
 
 
 def _own(actor: Actor) -> Q:
-    if actor.user_id is not None:
-        mine = Q(user_id=actor.user_id)
-        return mine | Q(visitor=actor.visitor) if actor.visitor else mine
-    if actor.api_key_id is not None:
-        return Q(api_key_id=actor.api_key_id)
-    return Q(visitor=actor.visitor) if actor.visitor is not None else Q(pk__in=())
+    return reduce(or_, (Q(**{column: value}) for column, value in owners(actor)), Q(pk__in=()))

@@ -24,7 +24,7 @@ from django.utils import timezone
 from predictions.models import MLModel, ModelVersion, Prediction, Review
 from predictions.selectors import windows
 from predictions.selectors.predictions import HAS_PROBABILITIES, HAS_WARNINGS
-from predictions.selectors.windows import NOTHING, Seen
+from predictions.selectors.windows import NOTHING, Seen, Source
 
 WINDOW_ROWS = 10_000
 """How many answers are looked through for a first page; further ones look through ``windows.MORE_ROWS``."""
@@ -182,9 +182,8 @@ def _look(
         if ml_model_id is not None:
             fits &= Q(ml_model_id=ml_model_id)
         return _reviewed(queue, fits, bounds, limit=limit, ascending=above is not None, reverse=reverse)
-    source = windows.bounded(Prediction.objects.all(), *bounds)
-    if ml_model_id is not None:
-        source = source.filter(ml_model_id=ml_model_id)
+    source = windows.everything() if ml_model_id is None else windows.of_one("ml_model_id", ml_model_id)
+    source = source.between(*bounds)
     if queue.order == "uncertain":
         return windows.least_certain(source, fits, limit=limit, rows=rows, reverse=reverse)
     return windows.look(source, fits or None, limit=limit, rows=rows, ascending=above is not None)
@@ -208,13 +207,11 @@ def _reviewed(
     The ids go into the second query as they are. Joined, PostgreSQL would read the whole history for them.
     """
     newest = Review.objects.order_by("prediction_id" if ascending else "-prediction_id", "-pk")
-    judged = windows.bounded(newest.distinct("prediction_id"), *bounds, key="prediction_id")
+    judged = Source(newest.distinct("prediction_id"), key="prediction_id").between(*bounds)
     verdict = Q(verdict=queue.verdict) if queue.verdict != "given" else Q(verdict__isnull=False)
     in_doubt = queue.order == "uncertain"
     wanted = REVIEWED_ROWS if fits or in_doubt else limit
-    seen = windows.look(
-        judged, verdict, limit=wanted, ascending=ascending, key="prediction_id", rows=REVIEWED_ROWS
-    )
+    seen = windows.look(judged, verdict, limit=wanted, rows=REVIEWED_ROWS, ascending=ascending)
     if wanted == limit and not fits and not in_doubt:
         return seen
     order = ("score", "-pk") if in_doubt else ("pk",) if ascending else ("-pk",)
@@ -227,7 +224,6 @@ def _reviewed(
 
 
 def _ml_model_id(slug: str) -> int | None:
-    # A number, not a subquery: the planner must know how common this ml_model is to choose its index.
     return MLModel.objects.filter(slug=slug).values_list("pk", flat=True).first() if slug else None
 
 

@@ -1,6 +1,6 @@
 """Looking through recorded answers by what no index serves: a bounded number at a time.
 
-A source is a queryset that one index gives in the order of ids (all answers, an ml_model's, an account's, …). What
+A source is what one index gives in the order of ids (all answers, an ml_model's, an account's, …). What
 else is wanted is looked at row by row, and only in the source's first so many rows: so a list costs what its page
 costs, however long the history is. Who goes on from there gets a window that is larger. Ids are UUIDv7, so their order is that of time, and times are looked up by id.
 """
@@ -8,19 +8,18 @@ costs, however long the history is. Who goes on from there gets a window that is
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 from django.db import connections
-from django.db.models import BooleanField, ExpressionWrapper, Model, Q, QuerySet
+from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 
+from predictions.models import Prediction
 from predictions.models.ids import earliest_id
 
-Row = TypeVar("Row", bound=Model)
-
-FIRST_ROWS = 4_000
+FIRST_ROWS = 2_000
 """How many answers a filter without an index looks through for a first page: a millisecond's worth."""
 
 MORE_ROWS = 40_000
@@ -52,24 +51,48 @@ def id_bounds(since: datetime | None, until: datetime | None) -> tuple[UUID | No
     )
 
 
-def bounded(
-    source: QuerySet[Row], since: UUID | None = None, below: UUID | None = None, *, key: str = "pk"
-) -> QuerySet[Row]:
-    """Only ids from ``since`` on and before ``below``."""
-    if since is not None:
-        source = source.filter(**{f"{key}__gte": since})
-    return source if below is None else source.filter(**{f"{key}__lt": below})
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Rows that one index gives in the order of ``key``, an id. ``lead``: the column that the index begins with."""
+
+    rows: QuerySet[Any]
+    lead: str = ""
+    key: str = "pk"
+
+    def only(self, **conditions: Any) -> Source:
+        """Fewer of them."""
+        return replace(self, rows=self.rows.filter(**conditions)) if conditions else self
+
+    def between(self, since: UUID | None = None, below: UUID | None = None) -> Source:
+        """Only ids from ``since`` on and before ``below``."""
+        bounds = {f"{self.key}__gte": since, f"{self.key}__lt": below}
+        return self.only(**{name: value for name, value in bounds.items() if value is not None})
+
+    def ordered(self, *, ascending: bool) -> QuerySet[Any]:
+        """By id."""
+        sign = "" if ascending else "-"
+        last = tuple(name for name in self.rows.query.order_by if str(name).lstrip("-") != self.key)
+        lead = (sign + self.lead,) if self.lead else ()
+        return self.rows.order_by(*lead, sign + self.key, *last)
 
 
-def look(
-    source: QuerySet[Any],
-    fits: Q | None,
-    *,
-    limit: int,
-    rows: int,
-    ascending: bool = False,
-    key: str = "pk",
-) -> Seen:
+def everything() -> Source:
+    """All answers."""
+    return Source(Prediction.objects.all())
+
+
+def of_one(column: str, value: Any) -> Source:
+    """The answers with this value in a column that an index begins with.
+
+    Written as a range and put in the order of the column too, which changes nothing but that PostgreSQL takes this
+    index. Told ``column = value``, it goes through everybody's answers from the newest on as soon as it takes the value
+    for common; where that was long ago, it reads a month for a page.
+    """
+    bounds = {f"{column}__gte": value, f"{column}__lte": value}
+    return Source(Prediction.objects.filter(**bounds), lead=column)
+
+
+def look(source: Source, fits: Q | None, *, limit: int, rows: int, ascending: bool = False) -> Seen:
     """The first ``limit`` ids of ``source`` that fit, newest first unless ``ascending``, among its first ``rows``.
 
     ``end`` is set when the window was used up before as many were found. One query.
@@ -77,10 +100,10 @@ def look(
     The condition is a column of the limited query, not its WHERE: that would change which rows are looked at, and
     the planner would be free to read all of them. PostgreSQL stops as soon as ``limit`` are found.
     """
-    ordered = source.order_by(key if ascending else f"-{key}", *_rest_of_order(source, key))
+    ordered = source.ordered(ascending=ascending)
     if fits is None:
-        return Seen(tuple(ordered.values_list(key, flat=True)[:limit]))
-    inner, values = _marked(ordered, fits, key)[:rows].query.sql_with_params()
+        return Seen(tuple(ordered.values_list(source.key, flat=True)[:limit]))
+    inner, values = _marked(ordered, fits, source.key)[:rows].query.sql_with_params()
     found = _rows(
         ordered,
         f"SELECT id, fits, n FROM (SELECT id, fits, row_number() OVER () AS n FROM ({inner}) AS looked (id, fits)) "  # noqa: S608 - made by Django
@@ -92,12 +115,12 @@ def look(
     return Seen(ids, found[-1][0] if used_up else None)
 
 
-def least_certain(source: QuerySet[Any], fits: Q, *, limit: int, rows: int, reverse: bool = False) -> Seen:
+def least_certain(source: Source, fits: Q, *, limit: int, rows: int, reverse: bool = False) -> Seen:
     """Of the source's newest ``rows`` rows those that fit, the least probable answer first.
 
     ``end`` is set whenever there are older rows than that.
     """
-    ordered = source.order_by("-pk")
+    ordered = source.ordered(ascending=False)
     order = "score DESC, id" if reverse else "score, id DESC"
     inner, values = _marked(ordered, fits, "pk", "score")[:rows].query.sql_with_params()
     found = _rows(
@@ -110,7 +133,7 @@ def least_certain(source: QuerySet[Any], fits: Q, *, limit: int, rows: int, reve
 
 
 def look_all(
-    sources: Sequence[QuerySet[Any]], fits: Q | None, *, limit: int, rows: int, ascending: bool = False
+    sources: Sequence[Source], fits: Q | None, *, limit: int, rows: int, ascending: bool = False
 ) -> Seen:
     """Like ``look`` for answers that are in any of several sources, each with an index of its own."""
     parts = [look(source, fits, limit=limit, rows=rows, ascending=ascending) for source in sources]
@@ -139,8 +162,3 @@ def _rows(source: QuerySet[Any], statement: str, values: Sequence[Any]) -> list[
     with connections[source.db].cursor() as cursor:
         cursor.execute(statement, values)
         return list(cursor.fetchall())
-
-
-def _rest_of_order(source: QuerySet[Any], key: str) -> tuple[str, ...]:
-    """What decides between rows with the same key."""
-    return tuple(str(name) for name in source.query.order_by if str(name).lstrip("-") != key)

@@ -53,7 +53,7 @@ def answers(ml_model: MLModel) -> Callable[[str], list[UUID]]:
     return make
 
 
-ALL = Prediction.objects.all()
+ALL = windows.everything()
 B = Q(outcome="b")
 
 

@@ -127,8 +127,8 @@ class TestList:
     ) -> None:
         for _ in range(20):
             judge(recorded(loan, VALUES, actor=me), "confirmed")
-        # The session, its account, the ml_models to filter by, the lines, the rows.
-        with django_assert_num_queries(5):
+        # The session, its account, the ml_models to filter by, the lines of these months and those before, the rows.
+        with django_assert_num_queries(6):
             listed(reader)
 
     def test_an_outcome_is_escaped(self, reader: Client, me: Actor, loan: Target, recorded: Recorded) -> None:
