@@ -54,6 +54,8 @@ BEGIN = struct.pack(">hi", len(COLUMNS), 16)
 """What stands before a row's id, and how long the id is."""
 
 length = struct.Struct(">i").pack
+two_numbers = struct.Struct(">idid").pack
+"""Two fields that hold floats: ``two_numbers(8, one, 8, other)``."""
 _float = struct.Struct(">id").pack
 _whole = struct.Struct(">iq").pack
 _small = struct.Struct(">ii").pack

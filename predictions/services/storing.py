@@ -93,17 +93,16 @@ class Summaries:
 
     def of(self, outputs: Mapping[str, Any]) -> bytes:
         """The three fields of one answer."""
-        score, margin = score_and_margin(outputs)
-        return self._outcome(outputs) + copying.number(score) + copying.number(margin)
-
-    def _outcome(self, outputs: Mapping[str, Any]) -> bytes:
         label = outputs.get("label")
-        if type(label) is not str:
-            return copying.text(outcome_of(outputs))
-        known = self._labels.get(label)
-        if known is None:
-            known = self._labels[label] = copying.text(outcome_of(outputs))
-        return known
+        outcome = self._labels.get(label) if type(label) is str else None
+        if outcome is None:
+            outcome = copying.text(outcome_of(outputs))
+            if type(label) is str:
+                self._labels[label] = outcome
+        score, margin = score_and_margin(outputs)
+        if margin is None:
+            return outcome + copying.number(score) + copying.NULL
+        return outcome + copying.two_numbers(8, score, 8, margin)
 
 
 def _write(group: Group, answered: Sequence[Answered], now: float) -> None:
@@ -112,9 +111,13 @@ def _write(group: Group, answered: Sequence[Answered], now: float) -> None:
     summary = Summaries()
     rows: list[bytes] = []
     blocks: list[bytes] = []
+    tails: dict[tuple[Any, ...], bytes] = {}
     for one in answered:
         ask = one.ask
-        tail = copying.asker(ask.face, ask.user_id, ask.api_key_id, ask.visitor) + times
+        asker = (ask.face, ask.user_id, ask.api_key_id, ask.visitor)
+        tail = tails.get(asker)
+        if tail is None:
+            tail = tails[asker] = copying.asker(*asker) + times
         if len(ask.rows) >= BLOCK_FROM and begins_block(ask.first_id):
             _add_block(rows, blocks, one, origin, summary, tail)
         else:
@@ -158,6 +161,8 @@ def _rows_of_block(
 def _marks(warned: Collection[int], cached: Iterable[int]) -> dict[int, bytes]:
     """The fields ``warned`` and ``cached`` at positions where one of them is true."""
     found = frozenset(cached)
+    if not found and not warned:
+        return {}
     return {
         position: (copying.TRUE if position in warned else copying.FALSE)
         + (copying.TRUE if position in found else copying.FALSE)
@@ -167,22 +172,20 @@ def _marks(warned: Collection[int], cached: Iterable[int]) -> dict[int, bytes]:
 
 def _add_rows(rows: list[bytes], one: Answered, origin: bytes, summary: Summaries, tail: bytes) -> None:
     begin = one.ask.first_id.int
-    cached = frozenset(one.cached)
+    marks = _marks([place for place, found in enumerate(one.ask.warnings) if found], one.cached)
     cases = zip(one.ask.rows, one.outputs, one.ask.warnings, strict=True)
-    for position, (values, outputs, warnings) in enumerate(cases):
-        own = _encode((values, outputs, warnings))
+    for position, case in enumerate(cases):
+        own = _encode(case)
         rows.append(
-            b"".join(
-                (
-                    copying.BEGIN,
-                    (begin + position).to_bytes(16, "big"),
-                    origin,
-                    copying.length(len(own)),
-                    own,
-                    summary.of(outputs),
-                    copying.TRUE if warnings else copying.FALSE,
-                    copying.TRUE if position in cached else copying.FALSE,
-                    tail,
-                )
+            b"%b%b%b%b%b%b%b%b"
+            % (
+                copying.BEGIN,
+                (begin + position).to_bytes(16, "big"),
+                origin,
+                copying.length(len(own)),
+                own,
+                summary.of(case[1]),
+                marks.get(position, _PLAIN),
+                tail,
             )
         )

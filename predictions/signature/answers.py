@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from predictions.signature.fields import ClassName, Output, Signature
@@ -129,15 +129,25 @@ def score_and_margin(outputs: Mapping[str, Any]) -> tuple[float | None, float | 
     """
     shares = outputs.get("probabilities")
     if shares:
-        known = sorted([share for share in shares.values() if share is not None])
-        if not known:
-            return None, None
-        return known[-1], known[-1] - (known[-2] if len(known) > 1 else 0.0)
+        return _top_two(shares.values())
     for key in ("score", "value"):
         number = outputs.get(key)
         if isinstance(number, int | float) and not isinstance(number, bool):
             return float(number), None
     return None, None
+
+
+def _top_two(shares: Collection[Any]) -> tuple[float | None, float | None]:
+    try:
+        known = sorted(shares)
+    except TypeError:
+        # One of them is missing.
+        known = []
+    if len(known) < 2:
+        known = sorted(share for share in shares if share is not None)
+    if len(known) > 1:
+        return known[-1], known[-1] - known[-2]
+    return (known[0], known[0]) if known else (None, None)
 
 
 def shown_value(signature: Signature, value: Value) -> str:
