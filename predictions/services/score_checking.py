@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from itertools import repeat
 from typing import Any
 
@@ -19,7 +19,7 @@ from predictions.signature.case_records import plain_cells
 from predictions.signature.checkers import quick_of
 from predictions.signature.fields import Signature
 from predictions.signature.validation import Validator
-from predictions.values import CheckedRow, Value
+from predictions.values import CheckedRow, SoftWarning, Value
 
 Array = np.ndarray[Any, Any]
 Warnings = list[dict[str, str]]
@@ -164,7 +164,12 @@ def _warnings_of(looked: Mapping[int, CheckedRow], accepted: Sequence[int]) -> d
     if not warned:
         return {}
     numbers = {place: number for number, place in enumerate(accepted)}
-    return {numbers[place]: [asdict(item) for item in items] for place, items in sorted(warned.items())}
+    return {numbers[place]: [_told(item) for item in items] for place, items in sorted(warned.items())}
+
+
+def _told(item: SoftWarning) -> dict[str, str]:
+    # dataclasses.asdict() copies deeply, for ten times the time.
+    return {"field": item.field, "code": item.code, "message": item.message}
 
 
 def _wrong_width(cells: int, width: int) -> str:
