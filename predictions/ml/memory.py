@@ -42,6 +42,8 @@ def measured(load: Callable[[], Loaded], artifact_bytes: int) -> tuple[Loaded, i
     """
     alone = _measuring.acquire(blocking=False)
     try:
+        # Or it would fill what others freed, and seem to take nothing.
+        give_back()
         before = resident_bytes()
         loaded = load()
         give_back()
