@@ -154,8 +154,9 @@ def merged(parts: Sequence[Seen], *, limit: int, ascending: bool = False) -> See
 
 
 def _marked(ordered: QuerySet[Any], fits: Q, *columns: str) -> QuerySet[Any, tuple[Any, ...]]:
-    marked = ordered.annotate(fits=ExpressionWrapper(fits, output_field=BooleanField()))
-    return marked.values_list(*columns, "fits")
+    marked: QuerySet[Any] = ordered.annotate(fits=ExpressionWrapper(fits, output_field=BooleanField()))
+    found: QuerySet[Any, tuple[Any, ...]] = marked.values_list(*columns, "fits")
+    return found
 
 
 def _rows(source: QuerySet[Any], statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:

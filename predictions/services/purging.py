@@ -165,9 +165,10 @@ def _delete_rows(part: Part, end_id: UUID) -> int:
                 f'SELECT id FROM "{part.table}" WHERE id < %s ORDER BY id LIMIT %s)',
                 [end_id, ROWS_AT_ONCE],
             )
-            rows += cursor.rowcount
-            if cursor.rowcount < ROWS_AT_ONCE:
-                return rows
+            gone: int = cursor.rowcount
+        rows += gone
+        if gone < ROWS_AT_ONCE:
+            return rows
 
 
 def _delete_reviews(end_id: UUID) -> int:
@@ -179,7 +180,8 @@ def _delete_reviews(end_id: UUID) -> int:
             .order_by("prediction_id")
             .values_list("pk", flat=True)[:REVIEWS_AT_ONCE]
         )
-        removed += Review.objects.filter(pk__in=some).delete()[0]
+        gone: int = Review.objects.filter(pk__in=some).delete()[0]
+        removed += gone
         if len(some) < REVIEWS_AT_ONCE:
             return removed
 

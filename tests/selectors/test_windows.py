@@ -39,7 +39,7 @@ def answers(ml_model: MLModel) -> Callable[[str], list[UUID]]:
                 id=row_id,
                 ml_model=ml_model,
                 version=version,
-                revision_id=version.current_revision_id,
+                revision=version.current_revision,
                 outcome=outcome,
                 score=place % 3,
                 face="api",

@@ -41,14 +41,11 @@ def store(target: Target, row: CheckedRow, actor: Actor, face: str, raw: RawAnsw
     """One row as a worker writes it."""
     outputs = outputs_of(target.signature, raw)
     score, margin = score_and_margin(outputs)
-    saved = Prediction.objects.create(
+    saved = Prediction(
         id=new_id(),
         ml_model_id=target.ml_model_id,
         version_id=target.version_id,
         revision_id=target.revision_id,
-        inputs=list(row.values),
-        outputs=outputs,
-        warnings=[{"field": item.field, "code": item.code, "message": item.message} for item in row.warnings],
         outcome=outcome_of(outputs),
         score=score,
         margin=margin,
@@ -60,6 +57,11 @@ def store(target: Target, row: CheckedRow, actor: Actor, face: str, raw: RawAnsw
         created_at=datetime.now(UTC),
         duration_ms=1.5,
     )
+    saved.inputs, saved.outputs = list(row.values), outputs
+    saved.warnings = [
+        {"field": item.field, "code": item.code, "message": item.message} for item in row.warnings
+    ]
+    saved.save(force_insert=True)
     return GivenAnswer(saved.pk, outputs, row.warnings, saved.created_at)
 
 

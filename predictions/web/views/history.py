@@ -46,7 +46,6 @@ def history(request: HttpRequest) -> HttpResponse:
             "is_filtered": replace(wanted, together=None) != Wanted(),
             "together": selector.ask(actor, wanted.together) if wanted.together else None,
             "looked_through": page.looked_through,
-            "looked_through_text": f"{page.looked_through:,}",
             "outcomes": _outcomes(actor, wanted.ml_model),
             "export_url": f"{reverse('history_export')}?{urlencode(kept)}",
             "newest_url": f"?{urlencode(kept)}" if before or after else "",
