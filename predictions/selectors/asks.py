@@ -16,7 +16,7 @@ from predictions.models.ids import begins_block, earliest_id
 from predictions.selectors.predictions import Owner
 from predictions.selectors.windows import Seen
 
-FIRST_LINES = 300
+FIRST_LINES = 150
 """How many lines are looked through for a first page of one ml_model's; each costs a look into an index."""
 
 MORE_LINES = 3_000
