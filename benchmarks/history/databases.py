@@ -58,6 +58,11 @@ def make(name: str, template: str = "template1") -> Database:
     return Database(name)
 
 
+def drop(name: str) -> None:
+    """Away with one of that name."""
+    _administer(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
 def exists(name: str) -> bool:
     """True when there is one of that name."""
     with closing(_connect()) as connection, connection.cursor() as cursor:
