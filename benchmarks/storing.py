@@ -35,7 +35,7 @@ SHAPES = {
     "64 callers, 1 row each": (64, 1),
     "1 caller, 1,000 rows": (1, 1_000),
     "1 caller, 5,000 rows": (1, 5_000),
-    "a file's 5,000 rows": (0, 5_000),
+    "a file's 5,000 rows, encoded": (0, 5_000),
 }
 CHECKS = ("trigger", "none", "foreign keys")
 _CHILD = "import sys, django; django.setup(); from benchmarks.storing import inside; inside(sys.argv[1:])"
@@ -136,7 +136,8 @@ def checked_by(checks: str) -> Any:
 def _writer(shape: tuple[int, int], columns: dict[str, Any]) -> Callable[[], Callable[[], None]]:
     """A function that makes the next group and gives the function that stores it."""
     from predictions.models.ids import first_id  # noqa: PLC0415
-    from predictions.services.storing import Answered, store, store_cases  # noqa: PLC0415
+    from predictions.services.score_storing import Origin, block_of, write  # noqa: PLC0415
+    from predictions.services.storing import Answered, Summaries, store  # noqa: PLC0415
 
     values = load_breast_cancer().data.tolist()
     if shape[0]:
@@ -148,23 +149,16 @@ def _writer(shape: tuple[int, int], columns: dict[str, Any]) -> Callable[[], Cal
 
         return of_callers
 
+    origin = Origin(
+        columns["ml_models"][0], columns["versions"][0], columns["revisions"][0], columns["bulk"], None
+    )
     inputs = [values[place % len(values)] for place in range(shape[1])]
+    outputs = [OUTPUTS] * shape[1]
 
     def of_a_file() -> Callable[[], None]:
-        begin = first_id(shape[1])
-        return lambda: store_cases(
-            ml_model_id=columns["ml_models"][0],
-            version_id=columns["versions"][0],
-            revision_id=columns["revisions"][0],
-            first_id=begin,
-            inputs=inputs,
-            outputs=[OUTPUTS] * shape[1],
-            warnings={},
-            face="file",
-            user_id=columns["bulk"],
-            now=time.time(),
-            duration_ms=0.01,
-        )
+        summary, begin = Summaries(), first_id(shape[1])
+        block = block_of(begin, inputs, outputs, list(map(summary.of, outputs)), {})
+        return lambda: write(origin, [block], now=time.time(), milliseconds=0.01)
 
     return of_a_file
 

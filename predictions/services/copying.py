@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import chain, repeat
 from typing import Any
 from uuid import UUID
 
@@ -50,6 +51,7 @@ _NO_PARTITION = "23514"
 
 NULL = struct.pack(">i", -1)
 TRUE, FALSE = struct.pack(">i?", 1, True), struct.pack(">i?", 1, False)
+UNMARKED = FALSE + FALSE
 BEGIN = struct.pack(">hi", len(COLUMNS), 16)
 """What stands before a row's id, and how long the id is."""
 
@@ -99,6 +101,32 @@ def block(block_id: UUID, count: int, content: bytes) -> bytes:
     return head + length(len(content)) + content
 
 
+def rows_of_block(
+    block_id: UUID, of: bytes, summaries: Sequence[bytes], marks: Mapping[int, bytes], tail: bytes
+) -> Iterator[bytes]:
+    """The rows of all cases of a block, in pieces. ``of``: from ``origin``. ``marks``: from ``marks``, by position."""
+    count = len(summaries)
+    # The last two bytes of an id are the position.
+    head = BEGIN + block_id.bytes[:14]
+    plain = UNMARKED + tail
+    tails: Iterable[bytes] = repeat(plain, count)
+    if marks:
+        tails = [marks[place] + tail if place in marks else plain for place in range(count)]
+    fields = zip(repeat(head, count), _positions(count), repeat(of + NULL), summaries, tails, strict=False)
+    return chain.from_iterable(fields)
+
+
+def marks(warned: Collection[int], cached: Iterable[int] = ()) -> dict[int, bytes]:
+    """The fields ``warned`` and ``cached`` at the positions where one of them is true; elsewhere they are ``UNMARKED``."""
+    found = frozenset(cached)
+    if not found and not warned:
+        return {}
+    return {
+        place: (TRUE if place in warned else FALSE) + (TRUE if place in found else FALSE)
+        for place in found.union(warned)
+    }
+
+
 def origin(ml_model_id: int, version_id: int, revision_id: int) -> bytes:
     """The fields ``ml_model_id``, ``version_id`` and ``revision_id``."""
     return _whole(8, ml_model_id) + _whole(8, version_id) + _whole(8, revision_id)
@@ -131,6 +159,11 @@ def text(value: str) -> bytes:
 def number(value: float | None) -> bytes:
     """A field that holds a float."""
     return NULL if value is None else _float(8, value)
+
+
+@lru_cache(maxsize=8)
+def _positions(count: int) -> list[bytes]:
+    return [position.to_bytes(2, "big") for position in range(count)]
 
 
 @lru_cache(maxsize=1)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 import msgspec
 from django.db import IntegrityError
@@ -15,13 +14,12 @@ from predictions.models.blocks import packed
 from predictions.models.ids import begins_block
 from predictions.services import copying
 from predictions.signature.answers import outcome_of, score_and_margin
-from predictions.values import MAX_ROWS_OF_AN_ASK, Ask, Face, Group, Value
+from predictions.values import Ask, Group
 
 BLOCK_FROM = 16
 """From so many cases on, an ask keeps them in one block: fewer bytes, a third of the time."""
 
 _encode = msgspec.json.Encoder().encode
-_PLAIN = copying.FALSE + copying.FALSE
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,41 +46,6 @@ def store(*, group: Group, answered: Sequence[Answered], now: float) -> None:
             raise
         if missing:
             _write(group, missing, now)
-
-
-def store_cases(
-    *,
-    ml_model_id: int,
-    version_id: int,
-    revision_id: int,
-    first_id: UUID,
-    inputs: Sequence[Sequence[Value]],
-    outputs: Sequence[Mapping[str, Any]],
-    warnings: Mapping[int, Sequence[Mapping[str, str]]],
-    face: Face,
-    user_id: int | None = None,
-    api_key_id: int | None = None,
-    visitor: UUID | None = None,
-    now: float,
-    duration_ms: float,
-    summaries: Sequence[bytes] | None = None,
-) -> None:
-    """Commit up to 65,536 cases that follow each other from ``first_id`` on, in one block; inside a transaction, with it.
-
-    ``first_id``: from ``models.ids.first_id`` with a count above 1. ``warnings`` by position. ``duration_ms``: what
-    each case took. ``summaries``: outcome, score and margin of each case as ``Summaries`` gives them, for who has them
-    at hand. Raises what ``store`` raises, IntegrityError also where the first of them is there already, and ValueError
-    for an id that no block can have or more cases than its last bits can number.
-    """
-    if not begins_block(first_id) or len(outputs) > MAX_ROWS_OF_AN_ASK:
-        raise ValueError("The cases of a block are numbered by the last 16 bits of their ids.")
-    found = summaries if summaries is not None else list(map(Summaries().of, outputs))
-    head = copying.BEGIN + first_id.bytes[:14]
-    middle = copying.origin(ml_model_id, version_id, revision_id) + copying.NULL
-    tail = copying.asker(face, user_id, api_key_id, visitor) + copying.times(now, duration_ms)
-    content = copying.block(first_id, len(outputs), packed(inputs, outputs, warnings))
-    rows = _rows_of_block(head, middle, found, _marks(warnings, ()), tail)
-    copying.write(rows, [content])
 
 
 class Summaries:
@@ -137,42 +100,14 @@ def _add_block(
     ask = one.ask
     warnings = {position: found for position, found in enumerate(ask.warnings) if found}
     blocks.append(copying.block(ask.first_id, len(ask.rows), packed(ask.rows, one.outputs, warnings)))
-    head = copying.BEGIN + ask.first_id.bytes[:14]
-    found = list(map(summary.of, one.outputs))
-    rows += _rows_of_block(head, origin + copying.NULL, found, _marks(warnings, one.cached), tail)
-
-
-def _rows_of_block(
-    head: bytes, middle: bytes, summaries: Sequence[bytes], marks: Mapping[int, bytes], tail: bytes
-) -> list[bytes]:
-    plain = _PLAIN + tail
-    if not marks:
-        return [
-            b"%b%b%b%b%b" % (head, position.to_bytes(2, "big"), middle, summary, plain)
-            for position, summary in enumerate(summaries)
-        ]
-    return [
-        b"%b%b%b%b%b%b"
-        % (head, position.to_bytes(2, "big"), middle, summary, marks.get(position, _PLAIN), tail)
-        for position, summary in enumerate(summaries)
-    ]
-
-
-def _marks(warned: Collection[int], cached: Iterable[int]) -> dict[int, bytes]:
-    """The fields ``warned`` and ``cached`` at positions where one of them is true."""
-    found = frozenset(cached)
-    if not found and not warned:
-        return {}
-    return {
-        position: (copying.TRUE if position in warned else copying.FALSE)
-        + (copying.TRUE if position in found else copying.FALSE)
-        for position in found.union(warned)
-    }
+    marks = copying.marks(warnings, one.cached)
+    rows += copying.rows_of_block(ask.first_id, origin, list(map(summary.of, one.outputs)), marks, tail)
 
 
 def _add_rows(rows: list[bytes], one: Answered, origin: bytes, summary: Summaries, tail: bytes) -> None:
     begin = one.ask.first_id.int
-    marks = _marks([place for place, found in enumerate(one.ask.warnings) if found], one.cached)
+    warned = [place for place, found in enumerate(one.ask.warnings) if found]
+    marks = copying.marks(warned, one.cached)
     cases = zip(one.ask.rows, one.outputs, one.ask.warnings, strict=True)
     for position, case in enumerate(cases):
         own = _encode(case)
@@ -185,7 +120,7 @@ def _add_rows(rows: list[bytes], one: Answered, origin: bytes, summary: Summarie
                 copying.length(len(own)),
                 own,
                 summary.of(case[1]),
-                marks.get(position, _PLAIN),
+                marks.get(position, copying.UNMARKED),
                 tail,
             )
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from typing import Any
 
 import pytest
@@ -13,10 +12,9 @@ from django.db.models import ProtectedError
 from django.test.utils import CaptureQueriesContext
 
 from predictions.models import ApiKey, MLModel, ModelVersion, Prediction, SignatureRevision
-from predictions.models.ids import first_id
 from predictions.services import api_keys
-from predictions.services.storing import store_cases
 from tests import factories
+from tests.support.answers import stored
 
 TABLES: dict[str, Any] = {
     "ml_model": MLModel,
@@ -27,29 +25,11 @@ TABLES: dict[str, Any] = {
 }
 
 
-def stored(version: ModelVersion, **more: Any) -> Prediction:
-    assert version.current_revision_id is not None
-    begin = first_id(2)
-    store_cases(
-        ml_model_id=version.ml_model_id,
-        version_id=version.pk,
-        revision_id=version.current_revision_id,
-        first_id=begin,
-        inputs=[[1.0]],
-        outputs=[{"value": 2.0}],
-        warnings={},
-        face="file",
-        now=time.time(),
-        duration_ms=1.0,
-        **more,
-    )
-    return Prediction.objects.get(pk=begin)
-
-
 @pytest.fixture
 def answered() -> Prediction:
     key, _text = api_keys.create(name="Northwind")
-    return stored(factories.version(), user_id=factories.user().pk, api_key_id=key.pk)
+    row_id = stored(factories.version(), user_id=factories.user().pk, api_key_id=key.pk)
+    return Prediction.objects.get(pk=row_id)
 
 
 def delete(cursor: Any, name: str, pk: Any) -> None:

@@ -16,8 +16,8 @@ from predictions.models.ids import earliest_id, first_id
 from predictions.selectors.history_parts import BLOCKS, HISTORY, parts
 from predictions.services import partitions
 from predictions.services.partitions import extend, month_after
-from predictions.services.storing import store_cases
 from tests import factories
+from tests.support.answers import stored
 
 
 @pytest.fixture
@@ -32,23 +32,9 @@ def boundary() -> Iterator[datetime]:
                     cursor.execute(f'DROP TABLE "{part.table}"')
 
 
-def store_at(moment: datetime, count: int = 20) -> UUID:
-    version = factories.version()
-    assert version.current_revision_id is not None
+def store_at(moment: datetime) -> UUID:
     begin = UUID(int=earliest_id(moment).int | first_id(2).int & ((1 << 80) - 1))
-    store_cases(
-        ml_model_id=version.ml_model_id,
-        version_id=version.pk,
-        revision_id=version.current_revision_id,
-        first_id=begin,
-        inputs=[[1.0]] * count,
-        outputs=[{"value": 2.0}] * count,
-        warnings={},
-        face="file",
-        now=moment.timestamp(),
-        duration_ms=1.0,
-    )
-    return begin
+    return stored(factories.version(), 20, begin=begin)
 
 
 @pytest.mark.django_db

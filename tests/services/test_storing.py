@@ -9,11 +9,11 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from predictions.models import Prediction, PredictionBlock
-from predictions.models.ids import first_id, new_id
+from predictions.models.ids import first_id
 from predictions.selectors import blocks
-from predictions.services import copying, storing
-from predictions.services.storing import BLOCK_FROM, Answered, store, store_cases
-from predictions.values import Ask, Group, ids_of
+from predictions.services import copying
+from predictions.services.storing import BLOCK_FROM, Answered, store
+from predictions.values import Ask, Group
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -195,37 +195,6 @@ def test_without_a_transaction_around_it_all_or_nothing_is_stored(origin):
         copying.write([], [copying.block(whole.first_id, 20, b""), copying.block(broken.first_id, 20, b"")])
     assert set(Prediction.objects.values_list("pk", flat=True)) == set(broken.ids)
     assert PredictionBlock.objects.get().pk == broken.first_id
-
-
-@pytest.mark.parametrize("given", [False, True])
-def test_cases_of_a_file_are_stored_in_one_block(origin, given):
-    account, begin = factories.user(), first_id(3000)
-    outputs = answers(3000)
-    store_cases(
-        **origin,
-        first_id=begin,
-        inputs=[[position] for position in range(3000)],
-        outputs=outputs,
-        warnings={2999: [WARNING]},
-        face="file",
-        user_id=account.pk,
-        now=time.time(),
-        duration_ms=0.0042,
-        summaries=list(map(storing.Summaries().of, outputs)) if given else None,
-    )
-    assert list(Prediction.objects.order_by("pk").values_list("pk", flat=True)) == ids_of(begin, 3000)
-    last = Prediction.objects.get(pk=UUID(int=begin.int + 2999))
-    assert (last.inputs, last.outputs, last.warnings) == ([2999], outputs[2999], [WARNING])
-    assert (last.user_id, last.face, last.duration_ms) == (account.pk, "file", 0.004)
-    assert list(Prediction.objects.filter(warned=True)) == [last]
-    assert PredictionBlock.objects.count() == 1
-
-
-def test_cases_that_cannot_be_numbered_are_refused(origin):
-    more: dict[str, Any] = {"warnings": {}, "face": "file", "now": 1.0, "duration_ms": 1.0}
-    for begin, count in ((UUID(int=new_id().int | 1), 2), (first_id(2), (1 << 16) + 1)):
-        with pytest.raises(ValueError, match="16 bits"):
-            store_cases(**origin, first_id=begin, inputs=[[]] * count, outputs=[{}] * count, **more)
 
 
 def test_a_row_whose_block_is_gone_says_so(origin):
