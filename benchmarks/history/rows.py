@@ -118,6 +118,17 @@ def reviews(people: People, share: float, begin: datetime, end: datetime) -> Non
     _run(_REVIEWS, values)
 
 
+def seldom(people: People, count: int) -> None:
+    """Let ``count`` of the oldest answers to visitors be of the ML model that is seldom asked."""
+    place = len(people.columns["ml_models"]) - 1
+    values = {name: people.columns[name][place] for name in ("ml_models", "versions", "revisions")}
+    _run(
+        f"UPDATE {HISTORY} SET ml_model_id = %(ml_models)s, version_id = %(versions)s, revision_id = %(revisions)s "
+        f"WHERE id IN (SELECT id FROM {HISTORY} WHERE visitor IS NOT NULL ORDER BY id LIMIT %(count)s)",
+        {**values, "count": count},
+    )
+
+
 def settle() -> None:
     """What autovacuum would have done by and by."""
     _run(f"VACUUM (ANALYZE) {HISTORY}, {BLOCKS}, predictions_review", {})

@@ -56,6 +56,7 @@ def filled(count: int, now: datetime) -> tuple[Database, Database, People]:
         rows.of_one(who, "heavy", 60, now - timedelta(days=100), now - timedelta(days=91))
         rows.of_one(who, "gone", 60, now - timedelta(days=40), now - timedelta(days=35))
         rows.singles(who, 2_000, now - timedelta(days=120), now - timedelta(days=91), "months ago")
+        rows.seldom(who, 30)
         rows.singles(who, 6_000, hour, now - timedelta(minutes=1), "new")
         rows.blocks(who, 120, 16, hour, now - timedelta(minutes=30), "new")
         rows.reviews(who, 0.2, hour, now)

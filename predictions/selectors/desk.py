@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from predictions.models import Deployment, Job, MLModel, Prediction, Review
 from predictions.models.ids import earliest_id
-from predictions.selectors import jobs, ml_models, review_queue, windows
+from predictions.selectors import jobs, ml_models, review_queue
 from predictions.selectors.review_queue import Queue
 from predictions.values import Actor
 
@@ -71,7 +71,7 @@ def ml_models_with_use(actor: Actor) -> QuerySet[MLModel]:
     """Visible ml_models with ``live_number`` (None when nothing is live) and ``recent`` answers, up to RECENT_CAP."""
     live = Deployment.objects.filter(ml_model=OuterRef("pk"), role=Deployment.Role.LIVE, ended_at=None)
     since = earliest_id(timezone.now() - RECENT)
-    recent = windows.of_one("ml_model_id", OuterRef("pk")).between(since).ordered(ascending=False)
+    recent = Prediction.objects.filter(ml_model=OuterRef("pk"), pk__gte=since).order_by("-pk")
     return (
         ml_models.visible_to(actor)
         .select_related("owner")

@@ -19,8 +19,8 @@ from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 from predictions.models import Prediction
 from predictions.models.ids import earliest_id
 
-FIRST_ROWS = 2_000
-"""How many answers a filter without an index looks through for a first page: a millisecond's worth."""
+FIRST_ROWS = 1_000
+"""How many answers a filter without an index looks through for a first page: half a millisecond's worth."""
 
 MORE_ROWS = 40_000
 """The same for every further page."""
