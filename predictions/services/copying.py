@@ -92,7 +92,7 @@ def _send(rows: Sequence[bytes], blocks: Sequence[bytes]) -> None:
 def _copy(statement: str, pieces: Sequence[bytes]) -> None:
     data = io.BytesIO(b"".join((_HEADER, *pieces, _END)))
     with connection.cursor() as cursor, connection.wrap_database_errors:
-        cursor.copy_expert(statement, data, size=1 << 16)
+        cursor.copy_expert(statement, data, 1 << 16)
 
 
 def block(block_id: UUID, count: int, content: bytes) -> bytes:

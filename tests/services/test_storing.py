@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
 from predictions.models import Prediction, PredictionBlock
 from predictions.models.ids import first_id
@@ -206,3 +206,10 @@ def test_a_row_whose_block_is_gone_says_so(origin):
         blocks.fill([row])
     with pytest.raises(PredictionBlock.DoesNotExist):
         _ = row.outputs
+
+
+def test_storing_works_where_queries_are_logged(origin, monkeypatch):
+    monkeypatch.setattr(connection, "force_debug_cursor", True)
+    ask = ask_of(20)
+    store(group=group_of(origin, ask), answered=[Answered(ask, answers(20))], now=time.time())
+    assert Prediction.objects.count() == 20
