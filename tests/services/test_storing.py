@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from predictions.models import Prediction, PredictionBlock
 from predictions.models.ids import first_id
@@ -208,8 +209,8 @@ def test_a_row_whose_block_is_gone_says_so(origin):
         _ = row.outputs
 
 
-def test_storing_works_where_queries_are_logged(origin, monkeypatch):
-    monkeypatch.setattr(connection, "force_debug_cursor", True)
+def test_storing_works_where_queries_are_logged(origin):
     ask = ask_of(20)
-    store(group=group_of(origin, ask), answered=[Answered(ask, answers(20))], now=time.time())
+    with CaptureQueriesContext(connection):
+        store(group=group_of(origin, ask), answered=[Answered(ask, answers(20))], now=time.time())
     assert Prediction.objects.count() == 20
