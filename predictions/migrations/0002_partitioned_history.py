@@ -74,6 +74,9 @@ CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql SET ena
 DECLARE
     gone record;
 BEGIN
+    IF NOT EXISTS (SELECT FROM deleted) THEN
+        RETURN NULL;
+    END IF;
     LOCK TABLE ONLY predictions_prediction IN SHARE ROW EXCLUSIVE MODE;
     FOR gone IN SELECT * FROM deleted LOOP
         IF EXISTS (SELECT FROM predictions_prediction WHERE {condition}) THEN
