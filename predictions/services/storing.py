@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,7 @@ class Answered:
 
     ask: Ask
     outputs: Sequence[Mapping[str, Any]]
-    cached: Iterable[int] = ()
+    cached: Collection[int] = ()
 
 
 def store(*, group: Group, answered: Sequence[Answered], now: float) -> None:
@@ -106,8 +106,10 @@ def _add_block(
 
 def _add_rows(rows: list[bytes], one: Answered, origin: bytes, summary: Summaries, tail: bytes) -> None:
     begin = one.ask.first_id.int
-    warned = [place for place, found in enumerate(one.ask.warnings) if found]
-    marks = copying.marks(warned, one.cached)
+    marks: Mapping[int, bytes] = {}
+    if one.cached or any(one.ask.warnings):
+        warned = [place for place, found in enumerate(one.ask.warnings) if found]
+        marks = copying.marks(warned, one.cached)
     cases = zip(one.ask.rows, one.outputs, one.ask.warnings, strict=True)
     for position, case in enumerate(cases):
         own = _encode(case)
