@@ -4,7 +4,7 @@ Celery's own consumer takes about a millisecond per message: it wakes an event l
 acknowledged, hands it to another thread, and takes the note back. For a queue whose messages are acknowledged on
 receipt that buys nothing. Here each thread waits for the next message by itself and runs the registered task at once,
 through Celery's own tracer, so that signals, logging and errors are those of any task. A thread takes a message only
-when it is free for it: nothing is held back from other workers. See docs/decisions/0007-direct-queues.md.
+when it is free for it: nothing is held back from other workers. See docs/decisions/0010-direct-queues.md.
 """
 
 from __future__ import annotations
@@ -88,7 +88,9 @@ class DirectQueues(bootsteps.StartStopStep):
         for thread in self._threads:
             thread.join(timeout=settings.PREDICT_DEADLINE_SECONDS)
 
-    terminate = stop
+    def terminate(self, worker: Any) -> None:
+        """The same: there is nothing to cut short that its callers would not miss."""
+        self.stop(worker)
 
 
 @inspect_command()

@@ -46,6 +46,7 @@ SCORE_HANDS = env.integer("SCORE_HANDS", 32, minimum=1)
 MAX_JSON_DEPTH = env.integer("MAX_JSON_DEPTH", 20, minimum=1)
 
 PREDICT_DEADLINE_SECONDS = env.integer("PREDICT_DEADLINE_SECONDS", 10, minimum=1)
+WEB_THREADS = env.integer("WEB_THREADS", 32, minimum=1)
 GATEWAY_MAX_ROWS_PER_MESSAGE = env.integer("GATEWAY_MAX_ROWS_PER_MESSAGE", 256, minimum=1)
 GATEWAY_MAX_WAITING_ROWS = env.integer("GATEWAY_MAX_WAITING_ROWS", 20_000, minimum=1)
 REGISTRY_MAX_RUNTIMES = env.integer("REGISTRY_MAX_RUNTIMES", 64, minimum=1)
@@ -333,13 +334,19 @@ CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_SERIALIZER = "json"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_RESULT_BACKEND = None
+# Threads that take from these queues without Celery's consumer (deploy_site/direct_queues.py).
+# Slow ml_models, and what must be loaded first, have queues of their own (predictions/gateway/tiers.py).
+DIRECT_QUEUES = {
+    "interactive": env.integer("INTERACTIVE_CONCURRENCY", 4, minimum=1),
+    "interactive-slow": env.integer("INTERACTIVE_SLOW_CONCURRENCY", 4, minimum=1),
+    "interactive-heavy": env.integer("INTERACTIVE_HEAVY_CONCURRENCY", 4, minimum=1),
+    "interactive-cold": env.integer("INTERACTIVE_COLD_CONCURRENCY", 2, minimum=1),
+}
 CELERY_TASK_QUEUES = [
     # Without a routing key of its own, each queue would be bound to the default queue's and share its messages.
     Queue(name, Exchange(name), routing_key=name)
-    for name in ("interactive", "batch", "build", "train", "maintenance")
+    for name in (*DIRECT_QUEUES, "batch", "build", "train", "maintenance")
 ]
-# Threads that take from these queues without Celery's consumer (deploy_site/direct_queues.py).
-DIRECT_QUEUES = {"interactive": env.integer("INTERACTIVE_CONCURRENCY", 4, minimum=1)}
 CELERY_TASK_DEFAULT_QUEUE = "maintenance"
 CELERY_TASK_CREATE_MISSING_QUEUES = False
 CELERY_TASK_ROUTES = {

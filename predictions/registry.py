@@ -98,6 +98,12 @@ class Registry:
         with self._lock:
             return list(self._held)
 
+    def holds(self, version_id: int) -> bool:
+        """Whether a version is loaded and not only being loaded."""
+        with self._lock:
+            held = self._held.get(version_id)
+            return held is not None and held.runtime is not None
+
     def memory_bytes(self) -> int:
         """What the runtimes held now took when they were last weighed."""
         with self._lock:
@@ -158,7 +164,7 @@ class Registry:
         now = self._clock()
         if self._max_bytes is None or (held.weighed_at is not None and now - held.weighed_at < WEIGH_SECONDS):
             return
-        runtime = held.runtime
+        runtime: object = held.runtime
         if isinstance(runtime, Weighable):
             weight = runtime.memory_bytes()
             with self._lock:

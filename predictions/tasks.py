@@ -16,17 +16,22 @@ import redis
 from celery import shared_task
 from django.conf import settings
 
+from predictions.gateway import envelope
+from predictions.gateway.tiers import COLD
 from predictions.models import Job
 from predictions.services import jobs, partitions, score_files
 from predictions.values import Group
 
 logger = logging.getLogger(__name__)
 
+TAKES_JSON: dict[str, Any] = {"takes_json": True}
+"""Tells ``deploy_site.direct_queues`` to hand arguments over as they came."""
+
 _decode = msgspec.json.Decoder(Group).decode
 _encode = msgspec.json.Encoder().encode
 
 
-@shared_task(name="predictions.tasks.answer", ignore_result=True, acks_late=False, takes_json=True)
+@shared_task(name="predictions.tasks.answer", ignore_result=True, acks_late=False, **TAKES_JSON)
 def answer(body: Any) -> None:
     """Answer one group for the gateway that waits on the group's reply channel.
 
@@ -35,12 +40,29 @@ def answer(body: Any) -> None:
     from predictions.services import inference  # noqa: PLC0415
 
     group = _decode(body) if isinstance(body, bytes) else msgspec.convert(body, Group)
+    if not group.may_load and not inference.is_loaded(group.version_id) and _passed_on(group):
+        return
     reply = inference.answer(group)
     try:
         _replies().publish(group.reply_to, _encode(reply))
     except redis.RedisError:
         # The gateway looks for the rows themselves at its deadline.
         logger.warning("A reply could not be sent; its rows are stored.")
+
+
+def _passed_on(group: Group) -> bool:
+    """Whether the group went to the queue whose callers wait for loading; others wait behind this one here."""
+    again = envelope.message(
+        task=answer.name,
+        queue=COLD.queue,
+        argument=_encode(msgspec.structs.replace(group, may_load=True)),
+        expires=max(ask.deadline for ask in group.asks),
+    )
+    try:
+        _replies().lpush(COLD.queue, again)
+    except redis.RedisError:
+        return False
+    return True
 
 
 @lru_cache(maxsize=1)

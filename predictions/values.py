@@ -122,7 +122,8 @@ class Ask(msgspec.Struct, array_like=True, frozen=True):
 class Group(msgspec.Struct, array_like=True, frozen=True):
     """What one message carries: callers of the same version and signature revision, answered in one call.
 
-    ``sent_at`` in seconds since the epoch. ``store`` is False for health probes only.
+    ``sent_at`` in seconds since the epoch. ``store`` is False for health probes only. ``may_load`` is False in queues
+    in which nobody shall wait for a runtime to be loaded.
     """
 
     id: int
@@ -133,6 +134,7 @@ class Group(msgspec.Struct, array_like=True, frozen=True):
     sent_at: float
     asks: list[Ask]
     store: bool = True
+    may_load: bool = True
 
 
 class AskReply(msgspec.Struct, array_like=True, frozen=True):

@@ -100,7 +100,8 @@ def answered(environ: Environ) -> Reply | None:
         timings.mark(timings.ADMIT)
         data = bodies.JsonParser().parse(call, None, {"request": call})
         timings.mark(timings.PARSE)
-        return Reply(200, _headers(is_secure), encoded(actor_of(call), slug, data))
+        body = encoded(actor_of(call), slug, data)
+        return Reply(200, [("Content-Length", str(len(body))), *_headers(is_secure)], body)
     except Exception as error:
         close_old_connections()
         problem = problem_of(_with_header(error, call))
@@ -184,7 +185,7 @@ def _headers(is_secure: bool) -> list[tuple[str, str]]:
 def _security_headers(is_secure: bool) -> tuple[tuple[str, str], ...]:
     """What Django's own middleware adds to every answer of this site."""
     request, response = HttpRequest(), HttpResponse()
-    request._get_scheme = lambda: "https" if is_secure else "http"  # type: ignore[method-assign] # noqa: SLF001
+    request._get_scheme = lambda: "https" if is_secure else "http"  # type: ignore[attr-defined] # noqa: SLF001
     del response.headers["Content-Type"]
     SecurityMiddleware(lambda _: response).process_response(request, response)
     return tuple(response.headers.items())

@@ -8,23 +8,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from predictions.errors import DeskError, TooManyRequests
+from predictions.gateway.tiers import FAST, HEAVY, Cost, Tier
 from predictions.values import Ask, AskReply
 
-MAX_IN_FLIGHT = 8
-"""Groups of one version that one web process has under way at most; enough to keep several workers busy."""
+MAX_IN_FLIGHT = 4
+"""Groups of one version that one web process has under way at most, also when their replies do not come."""
 
 PATIENCE_SECONDS = 0.1
-"""How long a caller waits for the group under way before its own is sent beside it.
+"""How long a caller waits for the groups under way before its own is sent beside them.
 
 While it waits others join it: a message costs more than an answer, so under load fewer and larger messages serve
-everybody sooner. The time is far above what a group takes whose runtime is quick; it matters when a worker hangs.
+everybody sooner. The time is far above what a group of the fast queue takes; it matters when a worker hangs.
 """
 
-SLOW_SECONDS = 0.02
-"""A runtime that takes longer than this for a group gets several groups at once, for several workers to work on."""
-
-LEARNING = 0.1
-"""How much the newest group counts in the average."""
+NEW_SECONDS = 1.0
+"""How long the callers of an ml_model nobody has measured yet are not counted among those of slow ones."""
 
 
 @dataclass(slots=True, eq=False)
@@ -65,7 +63,9 @@ class Batch:
 
     id: int
     lane: Lane
-    sent_at: float = 0.0
+    tier: Tier
+    rows: int
+    sent_at: float
     waiters: dict[int, Waiter] = field(default_factory=dict)
 
     @property
@@ -107,45 +107,47 @@ class Lane:
         self._pending: list[Waiter] = []
         self._pending_rows = 0
         self._in_flight: dict[int, Batch] = {}
-        self._inferring = 0.0
+        self._cost = Cost()
+        self._made_at = time.monotonic()
         self.last_used = time.monotonic()
 
     def join(self, waiter: Waiter) -> Batch | None:
-        """Queue a caller. Returns the batch to send now when nothing is under way, else None.
+        """Queue a caller. Returns the batch to send now when few enough are under way, else None.
 
-        Raises TooManyRequests when too many rows wait already.
+        Raises TooManyRequests when too many rows wait already, or more than can be answered before the deadline.
         """
         with self._lock:
             self.last_used = time.monotonic()
-            if self._pending_rows and self._pending_rows + waiter.rows > self._max_waiting:
-                raise TooManyRequests(
-                    "More cases are waiting for this ML model than the site holds. Try again in a moment.",
-                    code="queue_full",
-                    retry_after=2,
-                )
+            self._require_room(waiter)
             self._pending.append(waiter)
             self._pending_rows += waiter.rows
-            at_once = MAX_IN_FLIGHT if self._inferring > SLOW_SECONDS else 1
-            return self._take() if len(self._in_flight) < at_once else None
+            return self._take() if len(self._in_flight) < self.tier.at_once else None
 
     def push(self, waiter: Waiter) -> Batch | None:
-        """The caller waited long enough for company: the next batch to send, unless it is sent or too many are."""
-        with self._lock:
-            if waiter.group_id is not None or len(self._in_flight) >= MAX_IN_FLIGHT:
-                return None
-            return self._take()
+        """The caller waited long enough for company: the next batch to send, unless it is sent or too many are.
 
-    def finish(self, batch_id: int, inferred: float = 0.0) -> tuple[Batch | None, Batch | None]:
+        It goes where slow ones go: what does not come back in time must not take the fast ones' threads one by one.
+        """
+        with self._lock:
+            if (
+                waiter.group_id is not None
+                or not self.tier.is_pushed
+                or len(self._in_flight) >= MAX_IN_FLIGHT
+            ):
+                return None
+            return self._take(HEAVY)
+
+    def finish(self, batch_id: int, inferred: float | None = None) -> tuple[Batch | None, Batch | None]:
         """A reply came (or is given up): the batch it is for, and the next one to send, where there are such.
 
-        ``inferred``: seconds the runtime took for it.
+        ``inferred``: seconds the runtime took for it; None when that is not known.
         """
         with self._lock:
             done = self._in_flight.pop(batch_id, None)
-            if done is not None:
-                self._inferring += LEARNING * (inferred - self._inferring)
-            following = self._take() if done is not None and self._pending else None
-            return done, following
+            if done is not None and inferred is not None:
+                self._cost.note(inferred, done.rows)
+            may_send = done is not None and self._pending and len(self._in_flight) < self.tier.at_once
+            return done, self._take() if may_send else None
 
     def leave(self, waiter: Waiter) -> None:
         """A caller gives up before being sent."""
@@ -160,21 +162,55 @@ class Lane:
         return self._pending_rows
 
     @property
+    def tier(self) -> Tier:
+        """Where a group of what waits now would go."""
+        return self._cost.tier(min(self._pending_rows, self._max_rows))
+
+    @property
+    def is_fast(self) -> bool:
+        """Whether its callers are gone in no time."""
+        return self._cost.tier(1) is FAST
+
+    @property
+    def is_new(self) -> bool:
+        """Not measured yet, and asked for the first time a moment ago."""
+        return not self._cost.is_known and time.monotonic() - self._made_at < NEW_SECONDS
+
+    @property
     def is_idle(self) -> bool:
         return not self._pending and not self._in_flight
 
-    def _take(self) -> Batch | None:
+    def _require_room(self, waiter: Waiter) -> None:
+        waiting = self._pending_rows + waiter.rows
+        if self._pending_rows and waiting > self._max_waiting:
+            raise TooManyRequests(
+                "More cases are waiting for this ML model than the site holds. Try again in a moment.",
+                code="queue_full",
+                retry_after=2,
+            )
+        before = sum(batch.rows for batch in self._in_flight.values())
+        # With nobody before it a caller is let in whatever it costs: its deadline decides.
+        seconds = self._cost.of(waiting + before) if self._pending_rows + before else 0.0
+        if seconds > waiter.deadline - time.time():
+            raise TooManyRequests(
+                "More cases are waiting for this ML model than it can answer in time. Try again in a moment.",
+                code="queue_full",
+                retry_after=max(1, min(60, round(seconds / 2))),
+            )
+
+    def _take(self, tier: Tier | None = None) -> Batch | None:
         if not self._pending:
             return None
+        limit = self._cost.most_rows(self._max_rows)
         rows, count = 0, 0
         for waiter in self._pending:
-            if count and rows + waiter.rows > self._max_rows:
+            if count and rows + waiter.rows > limit:
                 break
             rows += waiter.rows
             count += 1
         taken, self._pending = self._pending[:count], self._pending[count:]
         self._pending_rows -= rows
-        batch = Batch(self._next_id(), self, time.monotonic())
+        batch = Batch(self._next_id(), self, tier or self._cost.tier(rows), rows, time.monotonic())
         for waiter in taken:
             waiter.group_id = batch.id
             batch.waiters[waiter.ask.number] = waiter

@@ -7,12 +7,15 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from django.conf import settings
 
 from predictions import timings
-from predictions.errors import DeskError, ModelFailed, TryLater
+from predictions.errors import DeskError, ModelFailed, TooManyRequests, TryLater
 from predictions.gateway.lanes import PATIENCE_SECONDS, Batch, Key, Lane, Waiter
+from predictions.gateway.tiers import COLD
 from predictions.gateway.wire import Wire
 from predictions.values import Group, GroupReply
 
@@ -20,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 LANE_IDLE_SECONDS = 600
 SUBSCRIBE_SECONDS = 2.0
+KEPT_FOR_THE_FAST = 4
+"""One of so many threads of the web process never waits for a slow ml_model."""
 
 
 class ProcessGateway:
@@ -27,6 +32,7 @@ class ProcessGateway:
 
     def __init__(self) -> None:
         self._ids = itertools.count(1)
+        self._patient = 0
         self._lock = threading.Lock()
         self._lanes: dict[Key, Lane] = {}
         self._under_way: dict[int, Batch] = {}
@@ -37,9 +43,19 @@ class ProcessGateway:
         return next(self._ids)
 
     def call(self, key: Key, waiter: Waiter) -> None:
-        """Send and block until answered, failed or past the deadline; the outcome is in ``waiter``. Raises TryLater."""
+        """Send and block until answered, failed or past the deadline; the outcome is in ``waiter``.
+
+        Raises TryLater, TooManyRequests.
+        """
         self._wire.ensure_listening(SUBSCRIBE_SECONDS)
         lane = self._lane(key)
+        if lane.is_fast:
+            self._call(lane, waiter)
+            return
+        with self._place_for_patience(lane):
+            self._call(lane, waiter)
+
+    def _call(self, lane: Lane, waiter: Waiter) -> None:
         batch = lane.join(waiter)
         if batch is None and not waiter.wait(PATIENCE_SECONDS):
             batch = lane.push(waiter)
@@ -49,6 +65,24 @@ class ProcessGateway:
             self._publish(batch)
         if not waiter.wait():
             self._give_up(lane, waiter)
+
+    @contextmanager
+    def _place_for_patience(self, lane: Lane) -> Iterator[None]:
+        """Keep some of the process's threads for callers of fast ml_models. Raises TooManyRequests."""
+        most = settings.WEB_THREADS - max(1, settings.WEB_THREADS // KEPT_FOR_THE_FAST)
+        with self._lock:
+            if self._patient >= most and not lane.is_new:
+                raise TooManyRequests(
+                    "Many cases are waiting for slow ML models already. Try again in a moment.",
+                    code="queue_full",
+                    retry_after=2,
+                )
+            self._patient += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._patient -= 1
 
     def call_alone(self, key: Key, waiter: Waiter) -> None:
         """As ``call``, but outside every lane and storing nothing: for health probes."""
@@ -93,7 +127,7 @@ class ProcessGateway:
             current = following
             self._under_way[current.id] = current
             try:
-                self._wire.send(self._group(current, store=store), current.deadline)
+                self._wire.send(self._group(current, store=store), current.deadline, current.tier.queue)
             except Exception as error:
                 # Whatever it was: a batch that stays under way would block its lane for good.
                 self._under_way.pop(current.id, None)
@@ -115,13 +149,15 @@ class ProcessGateway:
             sent_at=time.time(),
             asks=[waiter.ask for waiter in batch.waiters.values()],
             store=store,
+            may_load=batch.tier is COLD,
         )
 
     def _on_reply(self, reply: GroupReply) -> None:
         batch = self._under_way.pop(reply.id, None)
         if batch is None:
             return
-        _, following = batch.lane.finish(reply.id, reply.inferred)
+        # A group of which nobody was waited for any more says nothing about its runtime.
+        _, following = batch.lane.finish(reply.id, reply.inferred or None)
         times = (batch.sent_at, reply.waited, reply.inferred, reply.stored)
         for part in reply.replies:
             waiter = batch.waiters.get(part.number)

@@ -19,12 +19,13 @@ from redis.retry import Retry
 
 from predictions.errors import TryLater
 from predictions.gateway.envelope import message
+from predictions.gateway.tiers import COLD, FAST, TIERS
 from predictions.values import Group, GroupReply
 
 logger = logging.getLogger(__name__)
 
 TASK = "predictions.tasks.answer"
-QUEUE = "interactive"
+QUEUE = FAST.queue
 QUEUE_ERRORS = (redis.RedisError, OSError)
 """What sending to the queue raises when Redis is away, full or slow."""
 RECONNECT_SECONDS = 0.5
@@ -61,11 +62,11 @@ class Wire:
         if not self._listening.wait(seconds):
             raise queue_down()
 
-    def send(self, group: Group, deadline: float) -> None:
-        """Put one group in the interactive queue, where nobody takes it up after ``deadline``. Raises TryLater."""
+    def send(self, group: Group, deadline: float, queue: str = QUEUE) -> None:
+        """Put one group in a queue, where nobody takes it up after ``deadline``. Raises TryLater."""
         try:
             self._queue.lpush(
-                QUEUE, message(task=TASK, queue=QUEUE, argument=_encode(group), expires=deadline)
+                queue, message(task=TASK, queue=queue, argument=_encode(group), expires=deadline)
             )
         except QUEUE_ERRORS as error:
             raise queue_down() from error
@@ -120,9 +121,10 @@ def _forget_expired() -> None:
     # kombu keeps a queue as a list whose oldest message is the last.
     client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2)
     with client:
-        for message in client.lrange(QUEUE, -FORGET_AT_ONCE, -1):
-            if _has_expired(message):
-                client.lrem(QUEUE, -1, message)  # type: ignore[arg-type] # bytes go as they are
+        for tier in (*TIERS, COLD):
+            for message in client.lrange(tier.queue, -FORGET_AT_ONCE, -1):
+                if _has_expired(message):
+                    client.lrem(tier.queue, -1, message)  # type: ignore[arg-type] # bytes go as they are
 
 
 def _has_expired(message: bytes | str) -> bool:

@@ -74,8 +74,10 @@ def answer(group: Group) -> GroupReply:
     waiting = [ask for ask in group.asks if ask.deadline > begun]
     replies = [_late(ask) for ask in group.asks if ask.deadline <= begun]
     cached: Cached = {}
+    inferred = 0.0
     if waiting:
-        replies += _answer_waiting(group, waiting, cached)
+        answered, inferred = _answer_waiting(group, waiting, cached)
+        replies += answered
     answered_at = inferred_at = time.time()
     if group.store:
         replies, answered_at = _store(group, replies, cached)
@@ -84,26 +86,34 @@ def answer(group: Group) -> GroupReply:
         answered_at=answered_at,
         replies=replies,
         waited=begun - group.sent_at,
-        inferred=inferred_at - begun,
+        inferred=inferred,
         stored=time.time() - inferred_at,
     )
 
 
-def _answer_waiting(group: Group, asks: list[Ask], cached: Cached) -> list[AskReply]:
+def is_loaded(version_id: int) -> bool:
+    """Whether this worker can answer for the version without loading it first."""
+    return _registry().holds(version_id)
+
+
+def _answer_waiting(group: Group, asks: list[Ask], cached: Cached) -> tuple[list[AskReply], float]:
+    """The replies, and the seconds they took once the runtime was loaded."""
     try:
         signature = retried(lambda: _signature(group.revision_id))
         with _registry().lease(group.version_id) as runtime:
-            return _predict_all(_Call(group, runtime, namer_of(signature), cached), asks)
+            begun = time.perf_counter()
+            replies = _predict_all(_Call(group, runtime, namer_of(signature), cached), asks)
+            return replies, time.perf_counter() - begun
     except DeskError as error:
-        return [_failed(ask, error) for ask in asks]
+        return [_failed(ask, error) for ask in asks], 0.0
     except DatabaseError:
         logger.exception("The version could not be read.")
-        return [_failed(ask, _database_down()) for ask in asks]
+        return [_failed(ask, _database_down()) for ask in asks], 0.0
     except Exception:
         # Whatever a runtime does, its callers hear of it now and not at their deadline.
         logger.exception("A group of version %s could not be answered.", group.version_id)
         broken = ModelFailed("This ML model failed on this input. Its owner needs to look at it.")
-        return [_failed(ask, broken) for ask in asks]
+        return [_failed(ask, broken) for ask in asks], 0.0
 
 
 def _predict_all(call: _Call, asks: list[Ask]) -> list[AskReply]:
@@ -235,11 +245,13 @@ def _load(version_id: int) -> Runtime:
         raise TryLater("This version is not sealed yet.", code="not_live")
     document: dict[str, Any] = version.current_revision.document
     if version.runtime == ModelVersion.Runtime.NATIVE:
-        return NativeServer.of_artifact(
+        server = NativeServer.of_artifact(
             key=version.artifact_key,
             sha256=version.artifact_sha256,
             file_format=version.source.format,
             signature_document=document,
         )
+        server.start()
+        return server
     data = repository.read_verified(version.artifact_key, version.artifact_sha256)
     return OnnxRuntime(data, Plan.from_document(version.plan or {}), Signature.from_document(document))

@@ -45,7 +45,7 @@ def _nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
 class LaneHandler(ClientHandler):
     """Like the site's WSGI application: the lean lane first, then Django."""
 
-    def __call__(self, environ: dict[str, Any]) -> HttpResponse:
+    def __call__(self, environ: dict[str, Any]) -> Any:
         reply = lane.answered(environ)
         if reply is None:
             return super().__call__(environ)
@@ -185,9 +185,7 @@ def local_answer(
             ml_model_id=target.ml_model_id,
             version_id=target.version_id,
             revision_id=target.revision_id,
-            inputs=list(row.values),
-            outputs=outputs,
-            warnings=[asdict(warning) for warning in row.warnings],
+            own=json.dumps([list(row.values), outputs, [asdict(one) for one in row.warnings]]),
             outcome=outcome_of(outputs),
             score=score_of(outputs),
             face=face,

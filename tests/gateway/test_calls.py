@@ -18,6 +18,7 @@ from predictions import gateway
 from predictions.errors import TryLater
 from predictions.gateway import process, wire
 from predictions.gateway.lanes import MAX_IN_FLIGHT, Lane
+from predictions.gateway.tiers import Tier
 from predictions.models import Prediction
 from predictions.values import Actor
 from tests import factories
@@ -136,7 +137,7 @@ def test_cases_do_not_stay_in_the_queue_when_nobody_takes_them(worker, settings)
 
 
 def test_messages_that_are_still_wanted_stay_in_the_queue(settings, monkeypatch):
-    monkeypatch.setattr(wire, "QUEUE", "queue-of-this-test")
+    monkeypatch.setattr(wire, "TIERS", (Tier("queue-of-this-test", 1.0, 1),))
     queue = redis.Redis.from_url(settings.REDIS_URL)
     now = datetime.now(UTC)
     ends = {"late": now - timedelta(seconds=1), "wanted": now + timedelta(seconds=30)}

@@ -25,8 +25,22 @@ def waiter_of(number: int, rows: int = 1) -> Waiter:
 
 
 def lane_of(*, max_rows: int = 256, max_waiting: int = 1000) -> Lane:
+    """The lane of a version that answers in no time."""
+    lane = new_lane(max_rows=max_rows, max_waiting=max_waiting)
+    measure(lane, 0.001)
+    return lane
+
+
+def new_lane(*, max_rows: int = 256, max_waiting: int = 1000) -> Lane:
     ids = itertools.count(1)
     return Lane(KEY, next_id=lambda: next(ids), max_rows=max_rows, max_waiting=max_waiting)
+
+
+def measure(lane: Lane, seconds: float) -> None:
+    """One group of one row was answered, and its runtime took so long."""
+    batch = lane.join(waiter_of(0))
+    assert batch is not None
+    lane.finish(batch.id, seconds)
 
 
 def numbers(batch: Batch | None) -> list[int]:
@@ -67,7 +81,10 @@ def test_a_caller_who_waited_long_enough_sends_without_the_reply():
     lane.join(waiter_of(1))
     late = waiter_of(2)
     assert lane.join(late) is None
-    assert numbers(lane.push(late)) == [2]
+    beside = lane.push(late)
+    assert numbers(beside) == [2]
+    assert beside is not None
+    assert beside.tier.queue == "interactive-heavy"
     assert lane.push(late) is None, "sent already"
 
 
@@ -177,11 +194,77 @@ def test_many_threads_joining_are_each_sent_once():
     assert sorted(sent) == list(range(200))
 
 
-def test_a_slow_runtime_gets_several_groups_at_once():
+@pytest.mark.parametrize(
+    ("seconds", "queue", "at_once"),
+    [
+        (0.001, "interactive", 1),
+        (0.1, "interactive-slow", 2),
+        (0.5, "interactive-heavy", 2),
+    ],
+)
+def test_what_a_runtime_takes_decides_the_queue_and_how_many_groups_are_under_way(seconds, queue, at_once):
+    lane = new_lane()
+    measure(lane, seconds)
+    batches = [lane.join(waiter_of(number)) for number in range(1, 4)]
+    sent = [batch for batch in batches if batch is not None]
+    assert {batch.tier.queue for batch in sent} == {queue}
+    assert len(sent) == at_once
+
+
+def test_an_ml_model_nobody_measured_yet_stands_in_nobodys_way():
+    lane = new_lane()
+    first = lane.join(waiter_of(1))
+    assert first is not None
+    assert first.tier.queue == "interactive-cold"
+    other = waiter_of(2)
+    assert lane.join(other) is None
+    assert lane.push(other) is None
+    _, following = lane.finish(first.id, 0.001)
+    assert following is not None
+    assert following.tier.queue == "interactive"
+
+
+def test_a_group_nobody_waited_for_says_nothing_of_its_runtime():
+    lane = new_lane()
+    batch = lane.join(waiter_of(1))
+    assert batch is not None
+    lane.finish(batch.id, None)
+    again = lane.join(waiter_of(2))
+    assert again is not None
+    assert again.tier.queue == "interactive-cold"
+
+
+def test_many_rows_of_one_caller_do_not_stand_before_single_ones():
     lane = lane_of()
-    for number in range(30):
-        batch = lane.join(waiter_of(number))
-        assert batch is not None
-        lane.finish(batch.id, 1.0)
-    sent = [lane.join(waiter_of(number)) for number in range(100, 100 + MAX_IN_FLIGHT + 1)]
-    assert [batch is not None for batch in sent] == [True] * MAX_IN_FLIGHT + [False]
+    batch = lane.join(waiter_of(1, rows=100))
+    assert batch is not None
+    assert batch.tier.queue == "interactive-slow"
+
+
+def test_a_group_of_a_slow_runtime_holds_few_rows():
+    lane = new_lane()
+    measure(lane, 0.5)
+    groups = [lane.join(waiter_of(number)) for number in (1, 2)]
+    assert None not in groups
+    for number in (3, 4, 5):
+        assert lane.join(waiter_of(number)) is None
+    assert groups[0] is not None
+    _, following = lane.finish(groups[0].id, 0.5)
+    assert numbers(following) == [3, 4]
+
+
+def test_who_could_not_be_answered_in_time_is_refused_at_once_with_a_time_to_come_back():
+    lane = new_lane()
+    measure(lane, 2.0)
+    for number in (1, 2):
+        lane.join(waiter_of(number))
+    with pytest.raises(TooManyRequests) as refused:
+        lane.join(waiter_of(3))
+    assert refused.value.code == "queue_full"
+    assert 1 <= refused.value.retry_after <= 60
+
+
+def test_a_lone_caller_of_a_hopelessly_slow_runtime_is_let_in():
+    lane = new_lane()
+    measure(lane, 100.0)
+    assert lane.join(waiter_of(1)) is not None

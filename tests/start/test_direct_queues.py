@@ -85,8 +85,8 @@ def test_celery_reads_a_message_written_here(app: Celery, client: redis.Redis) -
     read: list[Any] = []
     sent(client, b'{"a": [1, "\\u00e9", null]}')
     with app.connection_for_read() as connection:
-        consumer = app.amqp.TaskConsumer(connection, queues=[app.amqp.queues[QUEUE]])
-        consumer.callbacks = [lambda body, message: (read.append((body, message.headers)), message.ack())]
+        consumer = app.amqp.TaskConsumer(connection.channel(), queues=[app.amqp.queues[QUEUE]])
+        consumer.callbacks = [lambda body, message: read.append((body, message.headers))]
         with consumer:
             connection.drain_events(timeout=5)
     (args, kwargs, _), headers = read[0]
@@ -99,7 +99,7 @@ def test_a_celery_worker_runs_a_message_written_here(app: Celery, client: redis.
     register(app, seen.append)
     sent(client, b"[1,2]")
     with app.connection_for_read() as connection:
-        consumer = app.amqp.TaskConsumer(connection, queues=[app.amqp.queues[QUEUE]])
+        consumer = app.amqp.TaskConsumer(connection.channel(), queues=[app.amqp.queues[QUEUE]])
         consumer.callbacks = [lambda body, message: app.tasks[message.headers["task"]](*body[0])]
         with consumer:
             connection.drain_events(timeout=5)

@@ -28,7 +28,7 @@ def test_redis_keeps_a_log_and_evicts_nothing() -> None:
 def test_workers_take_every_queue(worker: object) -> None:
     answers = current_app.control.broadcast("queues_taken", reply=True, timeout=5) or []
     taken = {queue for answer in answers for queues in answer.values() for queue in queues}
-    assert taken == {"interactive", "batch", "build", "train", "maintenance"}
+    assert taken == {queue.name for queue in settings.CELERY_TASK_QUEUES}
 
 
 @pytest.mark.e2e

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -24,7 +24,7 @@ def asked_together(
     actor: Actor,
     outputs: Sequence[dict[str, Any]] | None = None,
     at: datetime | None = None,
-    cached: Iterable[int] = (),
+    cached: Collection[int] = (),
 ) -> list[UUID]:
     """Store one ask with these rows (values in the signature's order); its ids in order."""
     now = at.timestamp() if at is not None else time.time()

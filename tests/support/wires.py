@@ -39,7 +39,7 @@ class HeldWire:
         """Expired messages stay here: the worker must refuse them by itself."""
         self.looks_for_expired += 1
 
-    def send(self, group: Group, deadline: float) -> None:
+    def send(self, group: Group, deadline: float, queue: str = "") -> None:
         """Raises TryLater while the queue ``refuses``."""
         if self.refuses:
             raise TryLater("The queue is away.", code="queue_unavailable")

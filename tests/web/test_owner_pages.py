@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import json
 
 import pytest
 from django.urls import reverse
@@ -185,8 +186,7 @@ def test_editing_fields_makes_a_new_revision_and_leaves_old_rows_alone(client, o
         ml_model=version.ml_model,
         version=version,
         revision=old,
-        inputs=[1, 2],
-        outputs={"label": "above"},
+        own=json.dumps([[1, 2], {"label": "above"}, []]),
         outcome="above",
         face="form",
         created_at=old.created_at,
