@@ -121,10 +121,10 @@ class Site:
         """What PostgreSQL holds of these predictions: ``inputs`` and ``outputs`` by id."""
         with closing(self._connect()) as connection, connection.cursor() as cursor:
             cursor.execute(
-                "SELECT id::text, inputs, outputs FROM predictions_prediction WHERE id = ANY(%s::uuid[])",
+                "SELECT id::text, own FROM predictions_prediction WHERE id = ANY(%s::uuid[])",
                 [list(ids)],
             )
-            return {row[0]: {"inputs": row[1], "outputs": row[2]} for row in cursor.fetchall()}
+            return {row: {"inputs": own[0], "outputs": own[1]} for row, own in cursor.fetchall()}
 
     def database_version(self) -> str:
         """PostgreSQL's own word."""

@@ -31,7 +31,15 @@ from predictions.services import reviews
 class PredictionAdmin(ReadOnlyAdmin):
     """Answers, newest first or least certain first, with verdicts beside them."""
 
-    list_display = ("answered", "ml_model_version", "answer", "probability", "asked", "warned", "verdict")
+    list_display = (
+        "answered",
+        "ml_model_version",
+        "answer",
+        "probability",
+        "asked",
+        "with_warnings",
+        "verdict",
+    )
     list_display_links = ("answered",)
     sortable_by = ()
     list_select_related = False
@@ -103,7 +111,7 @@ class PredictionAdmin(ReadOnlyAdmin):
         return cells.asked(row)
 
     @admin.display(description=gettext_lazy("warnings"))
-    def warned(self, row: Any) -> SafeString:
+    def with_warnings(self, row: Any) -> SafeString:
         """Whether warnings came with it."""
         return cells.warning_badge(row.has_warnings)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from urllib.parse import urlencode
@@ -14,6 +15,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from predictions.admin import cells
 from predictions.models import MLModel, Prediction
 from predictions.selectors import review_queue, windows
 from predictions.services import api_keys
@@ -356,3 +358,13 @@ def test_lists_that_an_index_serves_need_no_window(
     monkeypatch.setattr(review_queue, "WINDOW_ROWS", 2)
     monkeypatch.setattr(windows, "MORE_ROWS", 2)
     assert listed(desk, verdict="any", ml_model="loans") == several
+
+
+def test_warnings_are_named_and_their_absence_is_no_fault(
+    desk: Client, loans: MLModel, answer: Record
+) -> None:
+    for warnings in ([], [{"field": "age", "code": "x", "message": "Age is unusual."}]):
+        answer(loans, loan(0.9), warnings=warnings)
+    page = desk.get(LIST, {"verdict": "any"}).content.decode()
+    shown = re.findall(r'<td class="[^"]*field-with_warnings[^"]*"[^>]*>(.*?)</td>', page, re.DOTALL)
+    assert [re.sub(r"<[^>]*>", "", cell).strip() for cell in shown] == ["warnings", cells.NOTHING]

@@ -115,9 +115,9 @@ def require_well_again(site: Site, form: requests.Session, before: int) -> None:
     assert "16" in response.text
     time.sleep(1.0)
     found = site.rows(
-        "SELECT inputs FROM predictions_prediction ORDER BY id DESC LIMIT %s", stored(site) - before
+        "SELECT own FROM predictions_prediction ORDER BY id DESC LIMIT %s", stored(site) - before
     )
-    assert [inputs[0] for (inputs,) in found] == [8.0, 7.0]
+    assert [inputs[0] for ((inputs, _outputs, _warnings),) in found] == [8.0, 7.0]
 
 
 def test_workers_that_hang(site: Site, form: requests.Session) -> None:
@@ -228,9 +228,7 @@ def test_postgresql_restarts_under_load(site: Site, form: requests.Session) -> N
         thread.join()
     assert other == []
     assert refused
-    found = {
-        str(row): inputs[0] for row, inputs in site.rows("SELECT id, inputs FROM predictions_prediction")
-    }
+    found = {str(row): own[0][0] for row, own in site.rows("SELECT id, own FROM predictions_prediction")}
     assert [value for row, value in given if found.get(row) != value] == []
     assert set(refused).isdisjoint(found.values())
 
