@@ -106,8 +106,8 @@ def test_others_are_answered_while_every_caller_of_one_waits(site: Site) -> None
         for caller in callers:
             caller.start()
         time.sleep(0.5)
-        answers = [ask_fast(site, float(value)) for value in range(3, 8)]
         waiting = sum(caller.is_alive() for caller in callers)
+        answers = [ask_fast(site, float(value)) for value in range(3, 8)]
         page = requests.get(f"{site.url}/m/{FAST}/", timeout=30)
     for caller in callers:
         caller.join()
