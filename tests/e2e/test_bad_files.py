@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import random
 import re
 import socket
 import time
@@ -49,7 +50,9 @@ class Bad:
 
 BAD = {
     "picture": Bad(lambda: b"\x89PNG\r\n\x1a\n" + bytes(500), "cat.joblib", ("not_a_model_file",), "picture"),
-    "noise": Bad(lambda: os.urandom(5000), "noise.pkl", ("not_a_model_file",), "not a model file"),
+    "noise": Bad(
+        lambda: random.Random(1).randbytes(5000), "noise.pkl", ("not_a_model_file",), "not a model file"
+    ),
     "table": Bad(lambda: b"a,b\n1,2\n", "rows.csv", ("not_a_model_file",), "model"),
     "empty": Bad(lambda: b"", "empty.joblib", ("empty",), "empty"),
     "command": Bad(
