@@ -10,14 +10,26 @@ A request's laps are kept by the thread that answers it, so nothing is handed fr
     answered(sent_at, waited, inferred, stored)    # in the caller's thread, once its reply is there
     finish(rows)                   # the body is made: the rest was rendering, and all of it the total
 
-or ``refused(code)`` instead of ``finish``. ``group(...)`` for each message, ``count(...)`` for what else happens, and
+or ``refused(code)`` instead of ``finish``. A coroutine keeps its laps while others go on: ``put_aside``, ``take_up``. ``group(...)`` for each message, ``count(...)`` for what else happens, and
 ``watch(...)`` for what is so many at the moment. None of them raises, waits or takes a lock.
 """
 
 from __future__ import annotations
 
 from predictions.timings.definitions import ADMIT, PARSE, RENDER, STAGES, VALIDATE
-from predictions.timings.recording import about, answered, begin, count, finish, group, mark, refused, watch
+from predictions.timings.recording import (
+    about,
+    answered,
+    begin,
+    count,
+    finish,
+    group,
+    mark,
+    put_aside,
+    refused,
+    take_up,
+    watch,
+)
 
 __all__ = [
     "ADMIT",
@@ -32,6 +44,8 @@ __all__ = [
     "finish",
     "group",
     "mark",
+    "put_aside",
     "refused",
+    "take_up",
     "watch",
 ]

@@ -24,6 +24,17 @@ def begin() -> None:
     _here.laps = Laps(now, now)
 
 
+def put_aside() -> Laps | None:
+    """What the thread has of its request, before a coroutine lets others go on there, or another thread does."""
+    laps, _here.laps = _here.laps, None
+    return laps
+
+
+def take_up(laps: Laps | None) -> None:
+    """Go on with what was put aside."""
+    _here.laps = laps
+
+
 def about(ml_model: str, face: str) -> None:
     """What is asked, and through which door. ``ml_model`` is the slug of one that exists."""
     laps = _here.laps
