@@ -5,9 +5,11 @@ from __future__ import annotations
 import hmac
 import threading
 import time
+from functools import partial
 from hashlib import sha256
 
 from predictions.models import ApiKey
+from predictions.selectors import refreshing
 
 FRESH_SECONDS = 1.0
 """How long what was looked up is good; a process that did not revoke a key may take it twice as long."""
@@ -23,9 +25,13 @@ def find(text: str) -> ApiKey | None:
     Keys are held by the digest of their text, so what is in memory opens nothing.
     """
     digest = sha256(text.encode(errors="replace")).digest()
-    known = _fresh(digest)
+    known = _fresh(digest, text)
     if known is not None:
         return known
+    return _look(digest, text)
+
+
+def _look(digest: bytes, text: str) -> ApiKey | None:
     row = _find(text)
     with _lock:
         if len(_held) >= _MOST_HELD:
@@ -37,7 +43,7 @@ def find(text: str) -> ApiKey | None:
     return row
 
 
-def _fresh(digest: bytes) -> ApiKey | None:
+def _fresh(digest: bytes, text: str) -> ApiKey | None:
     """Of many callers who meet a stale key, one looks again while the others go on for a moment."""
     known = _held.get(digest)
     if known is None:
@@ -45,10 +51,15 @@ def _fresh(digest: bytes) -> ApiKey | None:
     age = time.monotonic() - known[0]
     if age < FRESH_SECONDS:
         return known[1]
+    if age >= 2 * FRESH_SECONDS:
+        return None
+    on_loop = refreshing.is_on_loop()
+    if on_loop:
+        refreshing.later(partial(_look, digest, text))
     with _lock:
-        if age < 2 * FRESH_SECONDS and _held.get(digest) is known:
+        if _held.get(digest) is known:
             _held[digest] = (known[0] + FRESH_SECONDS, known[1])
-    return None
+    return known[1] if on_loop else None
 
 
 def forget() -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from predictions.errors import NotFound, TryLater
 from predictions.models import MLModel
-from predictions.selectors import ml_models
+from predictions.selectors import ml_models, refreshing
 from predictions.signature.fields import Signature
 from predictions.signature.validation import Validator
 from predictions.values import Actor
@@ -50,15 +50,18 @@ class _Shelf:
         age = self._clock() - held[0]
         if age < FRESH_SECONDS:
             return held[1]
+        if age >= 2 * FRESH_SECONDS:
+            return None
+        on_loop = refreshing.is_on_loop()
         with self._lock:
             now_held = self._held.get(slug)
             if now_held is not held and now_held is not None:
                 return now_held[1]
-            if age >= 2 * FRESH_SECONDS:
-                return None
+            if on_loop:
+                refreshing.later(lambda: self.put(_load(slug)))
             # Good for the others for as long as it was; this caller brings the new one.
             self._held[slug] = (held[0] + FRESH_SECONDS, held[1])
-            return None
+        return held[1] if on_loop else None
 
     def put(self, target: Target) -> None:
         with self._lock:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
 from django.utils import timezone
+from django.utils.asyncio import async_unsafe
 
 from predictions.errors import DeskError
 from predictions.models import ApiKey
@@ -40,8 +41,14 @@ def note_use(*, key: ApiKey) -> None:
     """Remember that the key was used, coarsely."""
     now = timezone.now()
     if key.last_used_at is None or now - key.last_used_at > LAST_USED_STEP:
-        key.last_used_at = now
-        ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
+        _write_use(key, now)
+
+
+# Before the first statement: a coroutine, which may not query, must not leave the key looking noted.
+@async_unsafe
+def _write_use(key: ApiKey, now: datetime) -> None:
+    key.last_used_at = now
+    ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
 
 
 def digest(secret: str) -> str:
