@@ -5,6 +5,7 @@ Callers of one version that are waiting anyway go in one message; an idle site n
 
 from __future__ import annotations
 
-from predictions.gateway.calls import answer, probe
+from predictions.gateway.calls import answer, answer_on_loop, probe
+from predictions.gateway.process import adopt
 
-__all__ = ["answer", "probe"]
+__all__ = ["adopt", "answer", "answer_on_loop", "probe"]

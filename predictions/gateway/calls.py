@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -14,6 +15,7 @@ from predictions import timings
 from predictions.errors import TryLater
 from predictions.gateway import process
 from predictions.gateway.lanes import Key, Waiter
+from predictions.gateway.waiters import LoopWaiter, ThreadWaiter
 from predictions.models import Prediction
 from predictions.models.ids import first_id
 from predictions.selectors import blocks
@@ -35,6 +37,43 @@ def answer(
     after each of these nothing is stored.
     """
     gateway = process.current()
+    waiter = ThreadWaiter.of(*_ask(gateway, rows, actor, face, seconds))
+    gateway.call(_key(target), waiter)
+    if waiter.error is not None:
+        raise waiter.error
+    given = None if waiter.reply is None else (waiter.reply, waiter.answered_at)
+    return _given(waiter, rows, *(given or _committed(waiter.ask)))
+
+
+async def answer_on_loop(
+    *, target: Target, rows: Sequence[CheckedRow], actor: Actor, face: Face, seconds: float | None = None
+) -> list[GivenAnswer]:
+    """As ``answer``, for a coroutine of the loop that ``adopt`` was given."""
+    gateway = process.current()
+    waiter = LoopWaiter.of(*_ask(gateway, rows, actor, face, seconds))
+    laps = timings.put_aside()
+    try:
+        await gateway.call_on_loop(_key(target), waiter)
+    finally:
+        timings.take_up(laps)
+    if waiter.error is not None:
+        raise waiter.error
+    given = None if waiter.reply is None else (waiter.reply, waiter.answered_at)
+    if given is None:
+        laps = timings.put_aside()
+        given = await asyncio.to_thread(_committed, waiter.ask)
+        timings.take_up(laps)
+    return _given(waiter, rows, *given)
+
+
+def _ask(
+    gateway: process.ProcessGateway,
+    rows: Sequence[CheckedRow],
+    actor: Actor,
+    face: Face,
+    seconds: float | None,
+) -> tuple[Ask, float]:
+    """The ask, and when its caller leaves."""
     deadline = time.time() + (settings.PREDICT_DEADLINE_SECONDS if seconds is None else seconds)
     ask = Ask(
         number=gateway.next_id(),
@@ -47,18 +86,17 @@ def answer(
         api_key_id=actor.api_key_id,
         visitor=actor.visitor,
     )
-    waiter = Waiter.of(ask, deadline)
-    gateway.call(_key(target), waiter)
-    if waiter.error is not None:
-        raise waiter.error
-    reply, answered_at = waiter.reply, waiter.answered_at
-    if reply is None:
-        reply, answered_at = _committed(ask)
+    return ask, deadline
+
+
+def _given(
+    waiter: Waiter, rows: Sequence[CheckedRow], reply: AskReply, answered_at: float
+) -> list[GivenAnswer]:
     timings.answered(*waiter.times)
     moment = datetime.fromtimestamp(answered_at, UTC)
     return [
         GivenAnswer(id=row_id, outputs=outputs, warnings=row.warnings, created_at=moment)
-        for row_id, outputs, row in zip(ask.ids, reply.outputs, rows, strict=True)
+        for row_id, outputs, row in zip(waiter.ask.ids, reply.outputs, rows, strict=True)
     ]
 
 
@@ -75,7 +113,7 @@ def probe(target: Target, *, seconds: float = 3.0) -> float:
         face="api",
         deadline=begun + seconds,
     )
-    waiter = Waiter.of(ask, begun + seconds)
+    waiter = ThreadWaiter.of(ask, begun + seconds)
     gateway.call_alone(_key(target), waiter)
     if waiter.error is not None:
         raise waiter.error

@@ -27,12 +27,11 @@ NEW_SECONDS = 1.0
 
 @dataclass(slots=True, eq=False)
 class Waiter:
-    """One caller blocked in the web process until its rows are answered."""
+    """One caller until its rows are answered; ``waiters`` has those of threads and those of an event loop."""
 
     ask: Ask
     rows: int
     deadline: float
-    woken: threading.Lock
     reply: AskReply | None = None
     answered_at: float = 0.0
     error: DeskError | None = None
@@ -40,21 +39,9 @@ class Waiter:
     times: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
     """As ``timings.answered`` takes them."""
 
-    @classmethod
-    def of(cls, ask: Ask, deadline: float) -> Waiter:
-        lock = threading.Lock()
-        lock.acquire()
-        return cls(ask=ask, rows=len(ask.rows), deadline=deadline, woken=lock)
-
-    def wait(self, seconds: float | None = None) -> bool:
-        """True once answered or failed; False after ``seconds``, or at the deadline when none are given."""
-        left = self.deadline - time.time() if seconds is None else seconds
-        return self.woken.acquire(timeout=max(left, 0.0))
-
     def wake(self) -> None:
-        """Let the caller go on; only the first time counts."""
-        if self.woken.locked():
-            self.woken.release()
+        """Let the caller go on, from whatever thread; only the first time counts."""
+        raise NotImplementedError
 
 
 @dataclass(slots=True, eq=False)

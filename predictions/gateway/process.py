@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import logging
 import os
@@ -15,7 +16,9 @@ from django.conf import settings
 from predictions import timings
 from predictions.errors import DeskError, ModelFailed, TooManyRequests, TryLater
 from predictions.gateway.lanes import PATIENCE_SECONDS, Batch, Key, Lane, Waiter
+from predictions.gateway.loop_wire import LoopWire
 from predictions.gateway.tiers import COLD
+from predictions.gateway.waiters import LoopWaiter, Patience, ThreadWaiter
 from predictions.gateway.wire import Wire
 from predictions.values import Group, GroupReply
 
@@ -28,21 +31,47 @@ KEPT_FOR_THE_FAST = 4
 
 
 class ProcessGateway:
-    """Blocks callers until their rows are committed, and sends them in as few messages as waiting allows."""
+    """Lets callers go on once their rows are committed, and sends them in as few messages as waiting allows.
 
-    def __init__(self) -> None:
+    Threads and coroutines go in the same lanes. With a ``loop`` replies come in there, which costs a coroutine no
+    change of threads at all; without one, on a thread of the wire's own.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
         self._ids = itertools.count(1)
         self._patient = 0
         self._lock = threading.Lock()
         self._lanes: dict[Key, Lane] = {}
         self._under_way: dict[int, Batch] = {}
-        self._wire = Wire(self._on_reply)
+        self._wire = (
+            Wire(self._on_reply) if loop is None else LoopWire(loop, self._on_reply, self._on_refused)
+        )
 
     def next_id(self) -> int:
         """A number no other ask or message of this process has."""
         return next(self._ids)
 
-    def call(self, key: Key, waiter: Waiter) -> None:
+    async def call_on_loop(self, key: Key, waiter: LoopWaiter) -> None:
+        """As ``call``, for a coroutine of the loop this gateway was made with. Raises TryLater, TooManyRequests."""
+        if not self._wire.is_listening:
+            await self._wire.listening(SUBSCRIBE_SECONDS)
+        lane = self._lane(key)
+        batch = lane.join(waiter)
+        if batch is not None:
+            self._publish(batch)
+        patience = Patience(
+            waiter, push=lambda: self._push(lane, waiter), give_up=lambda: self._give_up(lane, waiter)
+        )
+        patience.begin(is_sent=batch is not None)
+        try:
+            await waiter.future
+        except asyncio.CancelledError:
+            self._give_up(lane, waiter)
+            raise
+        finally:
+            patience.end()
+
+    def call(self, key: Key, waiter: ThreadWaiter) -> None:
         """Send and block until answered, failed or past the deadline; the outcome is in ``waiter``.
 
         Raises TryLater, TooManyRequests.
@@ -55,16 +84,22 @@ class ProcessGateway:
         with self._place_for_patience(lane):
             self._call(lane, waiter)
 
-    def _call(self, lane: Lane, waiter: Waiter) -> None:
+    def _call(self, lane: Lane, waiter: ThreadWaiter) -> None:
         batch = lane.join(waiter)
-        if batch is None and not waiter.wait(PATIENCE_SECONDS):
-            batch = lane.push(waiter)
-        elif batch is None:
-            return
         if batch is not None:
             self._publish(batch)
+        elif waiter.wait(PATIENCE_SECONDS):
+            return
+        else:
+            self._push(lane, waiter)
         if not waiter.wait():
             self._give_up(lane, waiter)
+
+    def _push(self, lane: Lane, waiter: Waiter) -> None:
+        """The caller waited long enough for company."""
+        batch = lane.push(waiter)
+        if batch is not None:
+            self._publish(batch)
 
     @contextmanager
     def _place_for_patience(self, lane: Lane) -> Iterator[None]:
@@ -84,7 +119,7 @@ class ProcessGateway:
             with self._lock:
                 self._patient -= 1
 
-    def call_alone(self, key: Key, waiter: Waiter) -> None:
+    def call_alone(self, key: Key, waiter: ThreadWaiter) -> None:
         """As ``call``, but outside every lane and storing nothing: for health probes."""
         self._wire.ensure_listening(SUBSCRIBE_SECONDS)
         lane = Lane(key, next_id=self.next_id, max_rows=waiter.rows, max_waiting=waiter.rows)
@@ -171,6 +206,16 @@ class ProcessGateway:
         if following is not None:
             self._publish(following)
 
+    def _on_refused(self, batch_id: int, error: DeskError) -> None:
+        """The queue did not take a message."""
+        batch = self._under_way.pop(batch_id, None)
+        if batch is None:
+            return
+        _, following = batch.lane.finish(batch_id)
+        batch.fail(error)
+        if following is not None:
+            self._publish(following)
+
     def _give_up(self, lane: Lane, waiter: Waiter) -> None:
         """Nobody answered in time: free the lane for those behind."""
         lane.leave(waiter)
@@ -203,13 +248,23 @@ _making = threading.Lock()
 
 
 def current() -> ProcessGateway:
-    """This process's gateway. Threads do not survive a fork, so a forked child gets its own."""
-    global _current
+    """This process's gateway. Threads and loops do not survive a fork, so a forked child gets its own."""
     held = _current
     if held is not None and held[0] == os.getpid():
         return held[1]
     with _making:
-        if _current is None or _current[0] != os.getpid():
-            _current = (os.getpid(), ProcessGateway())
-            timings.watch("rows_waiting", _current[1].waiting_rows)
-        return _current[1]
+        held = _current
+        return held[1] if held is not None and held[0] == os.getpid() else _settle(ProcessGateway())
+
+
+def adopt(loop: asyncio.AbstractEventLoop) -> None:
+    """From now on this process's gateway lives on ``loop``, which threads of the process may call it from too."""
+    with _making:
+        _settle(ProcessGateway(loop))
+
+
+def _settle(made: ProcessGateway) -> ProcessGateway:
+    global _current
+    _current = (os.getpid(), made)
+    timings.watch("rows_waiting", made.waiting_rows)
+    return made

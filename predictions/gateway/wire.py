@@ -1,7 +1,11 @@
-"""The gateway's two ends of Redis: Celery's queue out, one pub/sub channel of this process back."""
+"""The gateway's two ends of Redis: Celery's queue out, one pub/sub channel of this process back.
+
+This one is for processes of threads; ``loop_wire`` is the same for those whose web server runs an event loop.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import os
@@ -35,21 +39,30 @@ FORGET_EARLY = timedelta(seconds=0.2)
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(GroupReply).decode
+_forgetting = threading.Lock()
 
 
 class Wire:
     """Sends groups and hands replies to ``on_reply`` on its own thread, which starts with the first call."""
 
     def __init__(self, on_reply: Callable[[GroupReply], None]) -> None:
-        self.channel = f"desk:reply:{os.getpid()}:{uuid4().hex}"
+        self.channel = new_channel()
         self._on_reply = on_reply
         self._listening = threading.Event()
         self._starting = threading.Lock()
-        self._forgetting = threading.Lock()
         self._thread: threading.Thread | None = None
         self._queue = redis.Redis.from_url(
             settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2, retry=Retry(NoBackoff(), 1)
         )
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether replies reach this process."""
+        return self._listening.is_set()
+
+    async def listening(self, seconds: float) -> None:
+        """As ``ensure_listening``, for a coroutine. Raises TryLater."""
+        await asyncio.to_thread(self.ensure_listening, seconds)
 
     def ensure_listening(self, seconds: float) -> None:
         """Be subscribed before anything is sent, or its reply would be lost. Raises TryLater."""
@@ -65,25 +78,13 @@ class Wire:
     def send(self, group: Group, deadline: float, queue: str = QUEUE) -> None:
         """Put one group in a queue, where nobody takes it up after ``deadline``. Raises TryLater."""
         try:
-            self._queue.lpush(
-                queue, message(task=TASK, queue=queue, argument=_encode(group), expires=deadline)
-            )
+            self._queue.lpush(queue, posted(group, deadline, queue))
         except QUEUE_ERRORS as error:
             raise queue_down() from error
 
     def forget_expired(self) -> None:
-        """Take messages nobody may take up any more out of the queue: cases do not lie there while no worker runs.
-
-        Looks at the oldest ``FORGET_AT_ONCE``; one caller at a time, the others go on.
-        """
-        if not self._forgetting.acquire(blocking=False):
-            return
-        try:
-            _forget_expired()
-        except QUEUE_ERRORS:
-            logger.warning("Old messages could not be taken out of the queue.")
-        finally:
-            self._forgetting.release()
+        """Take messages nobody may take up any more out of the queue; may take a moment."""
+        forget_expired()
 
     def _listen(self) -> None:
         client = redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2, health_check_interval=15)
@@ -111,10 +112,40 @@ class Wire:
                 self._deliver(message["data"])
 
     def _deliver(self, data: bytes) -> None:
-        try:
-            self._on_reply(_decode(data))
-        except Exception as error:
-            logger.error("The gateway could not deliver a reply: %s.", type(error).__name__)  # noqa: TRY400
+        deliver(data, self._on_reply)
+
+
+def new_channel() -> str:
+    """A reply channel that nobody else has."""
+    return f"desk:reply:{os.getpid()}:{uuid4().hex}"
+
+
+def posted(group: Group, deadline: float, queue: str) -> bytes:
+    """The message that has a worker of ``queue`` answer the group before ``deadline``."""
+    return message(task=TASK, queue=queue, argument=_encode(group), expires=deadline)
+
+
+def deliver(data: bytes, on_reply: Callable[[GroupReply], None]) -> None:
+    """Hand on what came through a reply channel. Never raises: the next reply is another's."""
+    try:
+        on_reply(_decode(data))
+    except Exception as error:
+        logger.error("The gateway could not deliver a reply: %s.", type(error).__name__)  # noqa: TRY400
+
+
+def forget_expired() -> None:
+    """Take messages nobody may take up any more out of the queue: cases do not lie there while no worker runs.
+
+    Looks at the oldest ``FORGET_AT_ONCE``; one caller at a time, the others go on.
+    """
+    if not _forgetting.acquire(blocking=False):
+        return
+    try:
+        _forget_expired()
+    except QUEUE_ERRORS:
+        logger.warning("Old messages could not be taken out of the queue.")
+    finally:
+        _forgetting.release()
 
 
 def _forget_expired() -> None:

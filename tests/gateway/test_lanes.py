@@ -9,19 +9,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from predictions.errors import TooManyRequests, TryLater
-from predictions.gateway.lanes import MAX_IN_FLIGHT, Batch, Key, Lane, Waiter
+from predictions.gateway.lanes import MAX_IN_FLIGHT, Batch, Key, Lane
+from predictions.gateway.waiters import ThreadWaiter
 from predictions.models.ids import new_id
 from predictions.values import Ask
 
 KEY = Key(1, 2, 3)
 
 
-def waiter_of(number: int, rows: int = 1) -> Waiter:
+def waiter_of(number: int, rows: int = 1) -> ThreadWaiter:
     deadline = time.time() + 5
     ask = Ask(
         number=number, first_id=new_id(), rows=[[number]] * rows, warnings=[], face="api", deadline=deadline
     )
-    return Waiter.of(ask, deadline)
+    return ThreadWaiter.of(ask, deadline)
 
 
 def lane_of(*, max_rows: int = 256, max_waiting: int = 1000) -> Lane:
@@ -141,7 +142,7 @@ def test_each_caller_is_sent_exactly_once_whatever_the_interleaving(steps):
     lane = lane_of(max_rows=64, max_waiting=10**6)
     under_way: list[Batch] = []
     sent: list[int] = []
-    joined: list[Waiter] = []
+    joined: list[ThreadWaiter] = []
     left: set[int] = set()
 
     def note(batch: Batch | None) -> None:
