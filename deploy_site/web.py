@@ -15,8 +15,11 @@ from django.urls import get_resolver
 from django.utils.module_loading import import_string
 from granian import cli
 
+GARBAGE_OBJECTS = 20_000
+"""So many new objects are looked through for what only refers to itself."""
+
 LANE = "predictions.api.lane.LeanLane"
-"""Stands before the middlewares, in `deploy_site.wsgi`."""
+"""Stands before the middlewares, in `deploy_site.asgi`."""
 
 
 def load() -> None:
@@ -29,6 +32,8 @@ def load() -> None:
     # A later collection in a child would write into every page that it still shares with its parent.
     gc.collect()
     gc.freeze()
+    # An answer's objects are gone once it is sent, without any collection; by default there would be one for each dozen.
+    gc.set_threshold(GARBAGE_OBJECTS)
 
 
 if __name__ == "__main__":

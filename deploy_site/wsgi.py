@@ -1,4 +1,4 @@
-"""The WSGI application that the web server runs."""
+"""The site as a WSGI application, all of it on threads; `deploy_site.asgi` is what its own web server runs."""
 
 from __future__ import annotations
 
@@ -10,10 +10,5 @@ from deploy_site import metrics
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "deploy_site.settings")
 
-django_application = get_wsgi_application()
-
-# Only once Django is set up may its apps be imported.
-from predictions.api.lane import LeanLane  # noqa: E402
-
-application = LeanLane(django_application)
+application = get_wsgi_application()
 metrics.start()

@@ -20,7 +20,7 @@ from predictions.api.serializers.predictions import AnswersOut
 from predictions.api.views import DeskView
 from predictions.errors import InvalidRequest
 from predictions.selectors.targets import Target, live_target
-from predictions.values import Actor, Face, GivenAnswer
+from predictions.values import Actor, CheckedRow, Face, GivenAnswer
 
 
 class Predict(DeskView):
@@ -53,7 +53,20 @@ def encoded(actor: Actor, slug: str, data: Any) -> bytes:
     """The answers to a decoded body as JSON, committed. Raises what ``live_target`` and ``answered`` raise."""
     actor = answering_actor(actor)
     target = live_target(actor, slug)
-    answers = answered(target, member(data, "inputs"), actor, Predict.face)
+    return _encoded(target, answered(target, member(data, "inputs"), actor, Predict.face))
+
+
+async def encoded_on_loop(actor: Actor, slug: str, data: Any) -> bytes:
+    """As ``encoded``, for a coroutine. Raises SynchronousOnlyOperation, too, where a query is needed first."""
+    actor = answering_actor(actor)
+    target = live_target(actor, slug)
+    rows = checked(target, member(data, "inputs"), Predict.face)
+    return _encoded(
+        target, await gateway.answer_on_loop(target=target, rows=rows, actor=actor, face=Predict.face)
+    )
+
+
+def _encoded(target: Target, answers: Sequence[GivenAnswer]) -> bytes:
     body = renderers.encode(document(target, answers))
     timings.finish(len(answers))
     return body
@@ -65,11 +78,16 @@ def answering_actor(actor: Actor) -> Actor:
 
 
 def answered(target: Target, inputs: Any, actor: Actor, face: Face) -> list[GivenAnswer]:
-    """Committed answers for a payload. Raises InvalidRequest, InvalidRows, TooLarge and what the gateway raises."""
+    """Committed answers for a payload. Raises what ``checked`` and the gateway raise."""
+    return gateway.answer(target=target, rows=checked(target, inputs, face), actor=actor, face=face)
+
+
+def checked(target: Target, inputs: Any, face: Face) -> list[CheckedRow]:
+    """The rows of a payload. Raises InvalidRequest, InvalidRows, TooLarge."""
     timings.about(target.slug, face)
     rows = target.validator.check_payload(inputs, max_rows=settings.MAX_ROWS_PER_REQUEST)
     timings.mark(timings.VALIDATE)
-    return gateway.answer(target=target, rows=rows, actor=actor, face=face)
+    return rows
 
 
 def member(data: Any, name: str) -> Any:

@@ -1,33 +1,38 @@
-"""The lean lane: an ordinary predict call with a key goes from the web server straight to the answer.
+"""The lean lane: an ordinary predict call with a key is answered on the web server's event loop.
 
 What decides is the same code as on the ordinary way: authentication, throttle, permission, body limits, validation,
-errors. What is left out is what such a call has no use for: Django's request cycle and its signals, session, cookies,
-CSRF, locale, content negotiation. Whatever is not ordinary (another type, another Accept, no key) takes the ordinary
-way, whose answer is the same.
+errors. What is left out is what such a call has no use for: a thread of its own, Django's request cycle and its
+signals, session, cookies, CSRF, locale, content negotiation. Whatever is not ordinary (another type, another Accept, no
+key) takes the ordinary way, whose answer is the same. A call that needs a query first, or has so much in it that others
+would wait for it, goes through the same code on a thread.
 """
 
 from __future__ import annotations
 
+import asyncio
+import os
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, MutableMapping
+from concurrent.futures import Executor
 from functools import lru_cache
-from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from django.conf import settings
+from django.core.exceptions import SynchronousOnlyOperation
 from django.db import close_old_connections
-from django.http import HttpRequest, HttpResponse, UnreadablePostError
+from django.http import HttpRequest, HttpResponse
 from django.middleware.security import SecurityMiddleware
 from rest_framework.exceptions import NotAuthenticated, PermissionDenied, Throttled
 
-from predictions import timings
+from predictions import gateway, timings
 from predictions.api import bodies
 from predictions.api.actors import actor_of
-from predictions.api.answers import Predict, encoded
+from predictions.api.answers import Predict, encoded, encoded_on_loop
 from predictions.api.authentication import ApiKeyAuthentication
 from predictions.api.errors import problem_of
 from predictions.api.throttles import Throttle
+from predictions.selectors import refreshing
 
 BEFORE = "/api/v1/models/"
 AFTER = "/predict"
@@ -35,7 +40,13 @@ ORDINARY_TYPES = frozenset({"application/json", "application/json; charset=utf-8
 ORDINARY_ACCEPTS = frozenset({"", "*/*", "application/json"})
 CONNECTIONS_GOOD_SECONDS = 1.0
 """How long a thread goes on without looking whether its database connections are old or broken."""
+MOST_ON_THE_LOOP = 32_768
+"""Bytes of a body; reading, checking and answering so many takes about a millisecond, in which others wait."""
 
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 Environ = dict[str, Any]
 _authentication = ApiKeyAuthentication()
 _looked = threading.local()
@@ -53,79 +64,165 @@ class Call:
     """As much of a request as the deciding code reads."""
 
     method = "POST"
-    __slots__ = ("META", "auth", "user")
+    __slots__ = ("META", "auth", "body", "is_let_in", "slug", "user")
 
-    def __init__(self, environ: Environ) -> None:
+    def __init__(self, environ: Environ, slug: str) -> None:
         self.META = environ
+        self.slug = slug
+        self.body = b""
+        self.is_let_in = False
         self.user: Any = None
         self.auth: Any = None
 
     def read(self) -> bytes:
-        """The whole body. Raises UnreadablePostError."""
-        try:
-            body: bytes = self.META["wsgi.input"].read()
-        except OSError as error:
-            raise UnreadablePostError(*error.args) from error
-        return body
+        """The whole body."""
+        return self.body
 
 
 class LeanLane:
-    """WSGI middleware: takes ordinary predict calls out of what goes to ``application``."""
+    """ASGI middleware: takes ordinary predict calls out of what goes to ``application``."""
 
-    def __init__(self, application: Callable[[Environ, Any], Iterable[bytes]]) -> None:
+    def __init__(self, application: Application, threads: Executor) -> None:
+        """``threads`` are those that ``application`` has for what may wait."""
         self._application = application
+        self._threads = threads
+        self._pid = 0
 
-    def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
-        reply = answered(environ)
-        if reply is None:
-            return self._application(environ, start_response)
-        start_response(f"{reply.status} {HTTPStatus(reply.status).phrase}", reply.headers)
-        # A list goes out in one piece; any other iterable costs the web server a write per item.
-        return [reply.body]
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._pid != os.getpid():
+            # Of a new process: no loop comes through a fork.
+            self._pid = os.getpid()
+            gateway.adopt(asyncio.get_running_loop())
+            refreshing.hand_to(self._refresh)
+        call = call_of(scope) if scope["type"] == "http" else None
+        if call is None:
+            await self._application(scope, receive, send)
+            return
+        if not await _read(call, receive):
+            return
+        status, headers, body = await self._answered(call)
+        raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+        await send({"type": "http.response.start", "status": status, "headers": raw})
+        await send({"type": "http.response.body", "body": body})
+
+    def _refresh(self, work: refreshing.Work) -> None:
+        self._threads.submit(_with_good_connections, work)
+
+    async def _answered(self, call: Call) -> Reply:
+        if len(call.body) <= MOST_ON_THE_LOOP:
+            timings.begin()
+            try:
+                return await answered_on_loop(call)
+            except SynchronousOnlyOperation:
+                pass
+        return await asyncio.get_running_loop().run_in_executor(self._threads, answered, call)
 
 
-def answered(environ: Environ) -> Reply | None:
-    """The answer to an ordinary predict call; None for everything else, of which nothing was read."""
+def call_of(scope: Scope) -> Call | None:
+    """An ordinary predict call without its body; None for everything else, of which nothing was read."""
+    path: str = scope["path"]
+    if not (path.startswith(BEFORE) and path.endswith(AFTER)) or scope["method"] != "POST":
+        return None
+    environ = environ_of(scope)
     slug = _slug_of(environ)
-    if slug is None:
+    if slug is None or _is_too_big(environ) or (settings.SECURE_SSL_REDIRECT and not _is_secure(environ)):
         return None
-    is_secure = _is_secure(environ)
-    if (settings.SECURE_SSL_REDIRECT and not is_secure) or _is_too_big(environ):
-        return None
+    return Call(environ, slug)
+
+
+def environ_of(scope: Scope) -> Environ:
+    """What the deciding code reads of a request, by the names WSGI has for it."""
+    environ: Environ = {
+        "REQUEST_METHOD": scope["method"],
+        "PATH_INFO": scope["path"],
+        "SCRIPT_NAME": scope.get("root_path", ""),
+        "wsgi.url_scheme": scope.get("scheme", "http"),
+    }
+    client = scope.get("client")
+    if client is not None:
+        environ["REMOTE_ADDR"] = client[0]
+    for raw, value in scope["headers"]:
+        name = _name_of(raw)
+        text = value.decode("latin-1")
+        environ[name] = f"{environ[name]},{text}" if name in environ else text
+    return environ
+
+
+@lru_cache(maxsize=256)
+def _name_of(header: bytes) -> str:
+    name = header.decode("latin-1").upper().replace("-", "_")
+    return name if name in {"CONTENT_LENGTH", "CONTENT_TYPE"} else f"HTTP_{name}"
+
+
+async def _read(call: Call, receive: Receive) -> bool:
+    """The whole body into the call; False when its sender went away."""
+    message = await receive()
+    if message["type"] == "http.request" and not message.get("more_body"):
+        call.body = message.get("body", b"")
+        return True
+    pieces = []
+    while message["type"] == "http.request":
+        pieces.append(message.get("body", b""))
+        if not message.get("more_body"):
+            call.body = b"".join(pieces)
+            return True
+        message = await receive()
+    return False
+
+
+def answered(call: Call) -> Reply:
+    """The answer to a call, on a thread that may wait."""
     timings.begin()
     _look_at_connections()
-    call: Any = Call(environ)
     try:
-        _let_in(call)
-        timings.mark(timings.ADMIT)
-        data = bodies.JsonParser().parse(call, None, {"request": call})
-        timings.mark(timings.PARSE)
-        body = encoded(actor_of(call), slug, data)
-        return Reply(200, [("Content-Length", str(len(body))), *_headers(is_secure)], body)
+        return _given(call, encoded(*_asked(call)))
     except Exception as error:
         close_old_connections()
-        problem = problem_of(_with_header(error, call))
-        timings.refused(problem.code, Predict.face)
-        return _refusal(problem.response(), is_secure)
+        return _refused(call, error)
+
+
+async def answered_on_loop(call: Call) -> Reply:
+    """The same without ever waiting but as a coroutine. Raises SynchronousOnlyOperation when it needs a query."""
+    try:
+        return _given(call, await encoded_on_loop(*_asked(call)))
+    except SynchronousOnlyOperation:
+        raise
+    except Exception as error:
+        return _refused(call, error)
+
+
+def _asked(call: Any) -> tuple[Any, str, Any]:
+    """Who asks, which ml_model, and what; raises what refuses it."""
+    if not call.is_let_in:
+        _let_in(call)
+        call.is_let_in = True
+    timings.mark(timings.ADMIT)
+    data = bodies.JsonParser().parse(call, None, {"request": call})
+    timings.mark(timings.PARSE)
+    return actor_of(call), call.slug, data
 
 
 def _slug_of(environ: Environ) -> str | None:
     path: str = environ["PATH_INFO"]
-    if not (path.startswith(BEFORE) and path.endswith(AFTER)) or environ["REQUEST_METHOD"] != "POST":
-        return None
     if not environ.get("HTTP_AUTHORIZATION", "").startswith("Bearer "):
         return None
     if environ.get("HTTP_ACCEPT", "").lower() not in ORDINARY_ACCEPTS:
         return None
-    if environ.get("CONTENT_TYPE", "").lower() not in ORDINARY_TYPES or environ.get("SCRIPT_NAME"):
+    if environ.get("CONTENT_TYPE", "").lower() not in ORDINARY_TYPES or environ["SCRIPT_NAME"]:
         return None
     slug = path[len(BEFORE) : -len(AFTER)]
     return slug if slug.isascii() and slug.isprintable() and slug and "/" not in slug else None
 
 
 def _is_too_big(environ: Environ) -> bool:
+    """Whether the body is, or may be, more than is taken."""
     length = environ.get("CONTENT_LENGTH") or ""
-    return length.isdigit() and int(length) > settings.MAX_REQUEST_BYTES
+    return not (length.isascii() and length.isdigit()) or int(length) > settings.MAX_REQUEST_BYTES
+
+
+def _with_good_connections(work: refreshing.Work) -> None:
+    _look_at_connections()
+    work()
 
 
 def _look_at_connections() -> None:
@@ -150,18 +247,26 @@ def _let_in(request: Any) -> None:
         raise Throttled(throttle.wait())
 
 
+def _given(call: Call, body: bytes) -> Reply:
+    return Reply(200, [("Content-Length", str(len(body))), *_headers(_is_secure(call.META))], body)
+
+
+def _refused(call: Call, error: Exception) -> Reply:
+    problem = problem_of(_with_header(error, call))
+    timings.refused(problem.code, Predict.face)
+    response = problem.response()
+    response.headers.setdefault("Cache-Control", "no-store")
+    for name, value in _security_headers(_is_secure(call.META)):
+        response.headers.setdefault(name, value)
+    response.headers.setdefault("Content-Length", str(len(response.content)))
+    return Reply(response.status_code, list(response.headers.items()), response.content)
+
+
 def _with_header(error: Exception, request: Any) -> Exception:
     """A 401 says how to sign in, as the framework's own cycle does."""
     if getattr(error, "status_code", None) == 401:
         error.auth_header = _authentication.authenticate_header(request)  # type: ignore[attr-defined]
     return error
-
-
-def _refusal(response: HttpResponse, is_secure: bool) -> Reply:
-    response.headers.setdefault("Cache-Control", "no-store")
-    for name, value in _security_headers(is_secure):
-        response.headers.setdefault(name, value)
-    return Reply(response.status_code, list(response.headers.items()), response.content)
 
 
 def _is_secure(environ: Environ) -> bool:

@@ -43,15 +43,38 @@ def _nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class LaneHandler(ClientHandler):
-    """Like the site's WSGI application: the lean lane first, then Django."""
+    """Like the site's own application: the lean lane first, then Django. Both on the test's thread."""
 
     def __call__(self, environ: dict[str, Any]) -> Any:
-        reply = lane.answered(environ)
-        if reply is None:
+        call = lane.call_of(scope_of(environ))
+        if call is None:
             return super().__call__(environ)
+        call.body = environ["wsgi.input"].read()
+        reply = lane.answered(call)
         response: Any = HttpResponse(reply.body, status=reply.status, headers=dict(reply.headers))
         response.wsgi_request = WSGIRequest(environ)
         return response
+
+
+def scope_of(environ: dict[str, Any]) -> dict[str, Any]:
+    """The request as an ASGI server would have it."""
+    headers = [
+        (name.removeprefix("HTTP_").replace("_", "-").lower().encode(), str(value).encode("latin-1"))
+        for name, value in environ.items()
+        if name.startswith("HTTP_") or name in {"CONTENT_TYPE", "CONTENT_LENGTH"}
+    ]
+    return {
+        "type": "http",
+        "method": environ["REQUEST_METHOD"],
+        "path": environ["PATH_INFO"],
+        "root_path": environ.get("SCRIPT_NAME", ""),
+        "scheme": environ["wsgi.url_scheme"],
+        "headers": headers,
+        "client": (environ["REMOTE_ADDR"], 50_000),
+        "server": (environ["SERVER_NAME"], int(environ["SERVER_PORT"])),
+        "query_string": environ.get("QUERY_STRING", "").encode(),
+        "http_version": "1.1",
+    }
 
 
 class Api:

@@ -10,12 +10,10 @@ from typing import Any
 import django.db
 import pytest
 from django.db import connection
-from django.test import RequestFactory
 from django.test.client import ClientHandler
 from django.urls import reverse
 from pytest_django.fixtures import Settings
 
-from deploy_site.wsgi import application
 from predictions.api import lane
 from predictions.models import Prediction
 from predictions.selectors import api_keys as known_keys
@@ -185,18 +183,6 @@ def test_an_unencrypted_call_is_sent_to_the_encrypted_address(
     lean, ordinary = both(people.key, "sum", GOOD)
     assert lean == ordinary
     assert lean[0] == 301
-
-
-def test_the_web_servers_application_takes_the_lane(people: People, shelf: Shelf, seen: list[str]) -> None:
-    environ = (
-        RequestFactory().post("/api/v1/models/sum/predict", GOOD, content_type="application/json").environ
-    )
-    environ["HTTP_AUTHORIZATION"] = people.key.headers["Authorization"]
-    started: list[Any] = []
-    body = b"".join(application(environ, lambda *args: started.append(args)))
-    assert started[0][0] == "200 OK"
-    assert json.loads(body)["model"] == "sum"
-    assert seen == ["sum"]
 
 
 @pytest.mark.django_db(transaction=True)
