@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import joblib
+import psutil
 import pytest
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
@@ -18,6 +19,7 @@ from predictions import repository
 from predictions.errors import ModelFailed, TryLater
 from predictions.sandbox import NativeServer
 from predictions.sandbox.confine import GUARDS
+from predictions.sandbox.supervisor import NICENESS
 from tests.sandbox.conftest import SMALL, sandboxed_processes
 
 LIMITS = replace(SMALL, memory_bytes=4 << 30, cpu_seconds=None, wall_seconds=30)
@@ -127,6 +129,11 @@ def test_one_process_answers_all_calls(hostile_server: NativeServer) -> None:
     first = hostile_server.predict([["a"], ["b"]])
     assert len(first) == 2
     assert hostile_server.predict([["c"]])[0] == first[0]
+
+
+def test_it_lets_the_site_itself_go_first(hostile_server: NativeServer) -> None:
+    hostile_server.predict([[1.0, 2.0, 3.0, 4.0]])
+    assert any(psutil.Process(pid).nice() == NICENESS for pid in sandboxed_processes())
 
 
 def test_a_crash_fails_one_call_and_the_next_starts_it_again(hostile_server: NativeServer) -> None:
