@@ -15,7 +15,7 @@ PIECE_BYTES = 4 << 20
 PIECE_ROWS = 16_384
 LEAST_PIECES = 32
 """A file is cut into about as many pieces, if it is not tiny, so that several workers have something to take."""
-_LEAST_CHUNK = 1 << 12
+_LEAST_CHUNK = 1 << 15
 _END = "the file ended before this line"
 
 
