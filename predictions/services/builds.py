@@ -115,7 +115,7 @@ def _opened(progress: Progress, source: Source) -> SandboxResult:
         files = {"source": copies.enter_context(repository.local_copy(source.key, source.sha256))}
         if source.sample_key:
             files["sample"] = copies.enter_context(repository.local_copy(source.sample_key, None))
-        progress.done(f"{source.filename}: {source.size:,} bytes, SHA-256 {source.sha256[:16]}….")
+        progress.done(f"{source.filename}: {source.size:,} bytes, SHA-256 {source.sha256[:16]}…")
         progress.begin("scan")
         result = sandbox.run(
             "build",

@@ -162,7 +162,7 @@ def _join(job: Job, file: ScoreFile, watch: Watch) -> None:
     try:
         with transaction.atomic():
             ScoreFile.objects.filter(pk=file.pk).update(result_key=stored.key, result_size=stored.size)
-            progress.done(f"{stored.size:,} bytes, SHA-256 {stored.sha256[:16]}….")
+            progress.done(f"{stored.size:,} bytes, SHA-256 {stored.sha256[:16]}…")
             jobs.succeed(job, ml_model=_ml_model(job), version=job.version)
     except BaseException:
         repository.delete(stored.key)
