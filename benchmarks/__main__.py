@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -58,6 +59,12 @@ def parser() -> argparse.ArgumentParser:
     )
     found.add_argument(
         "--quick", action="store_true", help="windows of 3 s: shows that it works, not how fast"
+    )
+    found.add_argument(
+        "--seconds",
+        type=int,
+        default=FULL.seconds,
+        help=f"length of a window (default: {FULL.seconds}; from 6 on)",
     )
     found.add_argument("--publish", action="store_true", help="copy the result into docs/benchmarks as well")
     return found
@@ -120,6 +127,8 @@ def main(arguments: Sequence[str]) -> None:
     options = known.parse_args(arguments)
     if options.publish and options.quick:
         known.error("a quick run is nothing to publish; leave out --quick or --publish")
+    if options.seconds < 6:
+        known.error("windows shorter than 6 s say nothing; use --quick to see that it works")
     names = options.peer or ["mlserver"]
     peers = list(PEERS.values()) if "all" in names else [PEERS[name] for name in dict.fromkeys(names)]
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -128,7 +137,8 @@ def main(arguments: Sequence[str]) -> None:
     folder = RESULTS / now.strftime("%Y-%m-%d-%H%M%S")
     folder.mkdir(parents=True)
     wanted = options.subject or list(cases.TITLES)
-    run = measure(peers, wanted, QUICK if options.quick else FULL, folder)
+    plan = QUICK if options.quick else replace(FULL, seconds=options.seconds)
+    run = measure(peers, wanted, plan, folder)
     shown = " ".join(["benchmarks/run", *arguments])
     write({"date": now.strftime("%Y-%m-%d %H:%M UTC"), "command": shown, **run}, folder)
     if options.publish:
