@@ -7,10 +7,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from django.core.cache import cache
+from django.utils.asyncio import async_unsafe
 from redis.exceptions import RedisError
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
@@ -47,28 +49,44 @@ class Counter:
         self._store = store
         self._clock = clock
         self._lock = threading.Lock()
+        self._refilling = threading.Lock()
         self._permits: dict[str, int] = {}
         self._alone: dict[str, int] = {}
         self._alone_until = 0.0
 
     def take(self, caller: str, limit: int, seconds: int) -> float | None:
-        """Count one request of ``caller``. None when it may go on, else seconds until it may again."""
+        """Count one request of ``caller``. None when it may go on, else seconds until it may again.
+
+        Raises SynchronousOnlyOperation on an event loop when Redis must be asked first; nothing is counted then.
+        """
         now = self._clock()
         window = int(now // seconds)
         name = f"throttle:{caller}:{seconds}:{window}"
+        if self._held(name):
+            return None
+        block = max(1, limit // BLOCKS_PER_WINDOW)
+        return None if self._refilled(name, block, limit, seconds) else (window + 1) * seconds - now
+
+    def _held(self, name: str) -> bool:
+        """Use up a permit of those this process has already."""
         with self._lock:
             left = self._permits.get(name, 0)
             if left > 0:
                 self._permits[name] = left - 1
-                return None
-        block = max(1, limit // BLOCKS_PER_WINDOW)
-        taken = self._taken(name, block, seconds, now)
-        granted = min(block, limit - (taken - block))
-        if granted <= 0:
-            return (window + 1) * seconds - now
-        if granted > 1:
-            self._hold(name, granted - 1)
-        return None
+            return left > 0
+
+    # A Redis that hangs must not hold up a loop: there Django's guard has the caller come again on a thread.
+    @async_unsafe
+    def _refilled(self, name: str, block: int, limit: int, seconds: int) -> bool:
+        # Of callers who come at once, one takes a block that is enough for all of them.
+        with self._refilling if block > 1 else nullcontext():
+            if block > 1 and self._held(name):
+                return True
+            taken = self._taken(name, block, seconds)
+            granted = min(block, limit - (taken - block))
+            if granted > 1:
+                self._hold(name, granted - 1)
+            return granted > 0
 
     def forget(self) -> None:
         """Start over in this process."""
@@ -77,13 +95,14 @@ class Counter:
             self._alone.clear()
             self._alone_until = 0.0
 
-    def _taken(self, name: str, block: int, seconds: int, now: float) -> int:
+    def _taken(self, name: str, block: int, seconds: int) -> int:
         """Add ``block`` to what was taken in this window and return the sum."""
-        if now >= self._alone_until:
+        if self._clock() >= self._alone_until:
             try:
                 return self._taken_together(name, block, seconds)
             except (RedisError, OSError):
-                self._alone_until = now + RETRY_REDIS_SECONDS
+                # Finding that out took a while.
+                self._alone_until = self._clock() + RETRY_REDIS_SECONDS
                 logger.warning("Redis does not answer; requests are counted in each process alone.")
         with self._lock:
             if len(self._alone) > MAX_HELD:

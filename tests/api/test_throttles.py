@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+import time
+
 import pytest
 from django.core.cache import cache
 from django.core.cache.backends.redis import RedisCache
+from django.core.exceptions import SynchronousOnlyOperation
 from pytest_django.fixtures import Settings
 from redis.exceptions import ConnectionError as RedisConnectionError
 
@@ -34,6 +39,18 @@ class Broken:
         raise RedisConnectionError
 
     add = incr
+
+
+class Slow:
+    """A store that takes a moment."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+
+    def incr(self, _name: str, by: int) -> int:
+        time.sleep(0.05)
+        self.taken += by
+        return self.taken
 
 
 def test_the_limit_is_exact_for_small_rates() -> None:
@@ -128,3 +145,27 @@ def test_a_forged_header_does_not_make_a_new_caller(people: People, settings: Se
         people.anonymous.client.get("/api/v1/models", headers={"X-Forwarded-For": "192.0.2.2"}).status_code
         == 429
     )
+
+
+def test_callers_who_come_at_once_take_one_block_together() -> None:
+    store = Slow()
+    counter = Counter(store=store, clock=Clock())
+    threads = [threading.Thread(target=counter.take, args=("many", 100_000, 60)) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert store.taken == 500
+
+
+def test_a_coroutine_is_sent_to_a_thread_before_redis_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DJANGO_ALLOW_ASYNC_UNSAFE", raising=False)
+    counter = Counter(clock=Clock())
+
+    async def take() -> None:
+        counter.take("loop", 1_000, 60)
+
+    with pytest.raises(SynchronousOnlyOperation):
+        asyncio.run(take())
+    assert counter.take("loop", 1_000, 60) is None
+    asyncio.run(take())
