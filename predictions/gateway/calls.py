@@ -9,7 +9,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError, connection
 
 from predictions import timings
 from predictions.errors import TryLater
@@ -61,7 +61,7 @@ async def answer_on_loop(
     given = None if waiter.reply is None else (waiter.reply, waiter.answered_at)
     if given is None:
         laps = timings.put_aside()
-        given = await asyncio.to_thread(_committed, waiter.ask)
+        given = await asyncio.to_thread(_committed_elsewhere, waiter.ask)
         timings.take_up(laps)
     return _given(waiter, rows, *given)
 
@@ -135,13 +135,21 @@ def _key(target: Target) -> Key:
     return Key(target.ml_model_id, target.version_id, target.revision_id)
 
 
+def _committed_elsewhere(ask: Ask) -> tuple[AskReply, float]:
+    """The same on a thread that is nobody's, and keeps no connection for a case this rare."""
+    try:
+        return _committed(ask)
+    finally:
+        connection.close()
+
+
 def _committed(ask: Ask) -> tuple[AskReply, float]:
     """The reply got lost, but the rows may be there, and the row is the truth. Raises TryLater."""
     ids = ask.ids
     try:
         stored = Prediction.objects.in_bulk(ids)
         blocks.fill(stored.values())
-    except DatabaseError as error:
+    except (DatabaseError, InterfaceError) as error:
         raise late() from error
     if len(stored) != len(ids):
         raise late()
