@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from predictions.errors import DeskError, TooManyRequests
-from predictions.gateway.tiers import FAST, HEAVY, Cost, Tier
+from predictions.gateway.tiers import FAST, HEAVY, Cost, Pace, Tier
 from predictions.values import Ask, AskReply
 
 MAX_IN_FLIGHT = 4
@@ -20,6 +20,9 @@ PATIENCE_SECONDS = 0.1
 While it waits others join it: a message costs more than an answer, so under load fewer and larger messages serve
 everybody sooner. The time is far above what a group of the fast queue takes; it matters when a worker hangs.
 """
+
+SURE_SHARE = 0.8
+"""Whoever the lane's pace would answer in this share of its time is let in: a pace is a mean, and may drop."""
 
 NEW_SECONDS = 1.0
 """How long the callers of an ml_model nobody has measured yet are not counted among those of slow ones."""
@@ -95,6 +98,7 @@ class Lane:
         self._pending_rows = 0
         self._in_flight: dict[int, Batch] = {}
         self._cost = Cost()
+        self._pace = Pace()
         self._made_at = time.monotonic()
         self.last_used = time.monotonic()
 
@@ -133,6 +137,12 @@ class Lane:
             done = self._in_flight.pop(batch_id, None)
             if done is not None and inferred is not None:
                 self._cost.note(inferred, done.rows)
+                self._pace.note(
+                    now=time.monotonic(),
+                    sent_at=done.sent_at,
+                    rows=done.rows,
+                    is_followed=bool(self._pending),
+                )
             may_send = done is not None and self._pending and len(self._in_flight) < self.tier.at_once
             return done, self._take() if may_send else None
 
@@ -177,13 +187,17 @@ class Lane:
             )
         before = sum(batch.rows for batch in self._in_flight.values())
         # With nobody before it a caller is let in whatever it costs: its deadline decides.
-        seconds = self._cost.of(waiting + before) if self._pending_rows + before else 0.0
+        seconds = self._expected(waiting + before) if self._pending_rows + before else 0.0
         if seconds > waiter.deadline - time.time():
             raise TooManyRequests(
                 "More cases are waiting for this ML model than it can answer in time. Try again in a moment.",
                 code="queue_full",
                 retry_after=max(1, min(60, round(seconds / 2))),
             )
+
+    def _expected(self, rows: int) -> float:
+        seconds = self._pace.of(rows)
+        return self._cost.of(rows) if seconds is None else seconds / SURE_SHARE
 
     def _take(self, tier: Tier | None = None) -> Batch | None:
         if not self._pending:

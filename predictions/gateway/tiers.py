@@ -12,6 +12,9 @@ from dataclasses import dataclass
 LEARNING = 0.1
 """How much the newest group counts in the averages."""
 
+FORGETTING = 0.9
+"""How much what was known before counts beside the newest group, in what a lane gives."""
+
 GROUP_SECONDS = 1.0
 """A group holds no more rows than take about this long: its first caller waits for its last row."""
 
@@ -72,3 +75,30 @@ class Cost:
         if not self._seconds:
             return limit
         return max(1, min(limit, int(self._rows * GROUP_SECONDS / self._seconds)))
+
+
+class Pace:
+    """How fast the groups of one lane really come back while callers wait for the next: queue, worker, storing and all.
+
+    What the runtime takes is little of that where it is fast. Sums of seconds and of rows, so that a large group says
+    more than small ones: under load groups grow, and a row takes less.
+    """
+
+    __slots__ = ("_last", "_rows", "_seconds")
+
+    def __init__(self) -> None:
+        self._last = 0.0
+        self._seconds = 0.0
+        self._rows = 0.0
+
+    def note(self, *, now: float, sent_at: float, rows: int, is_followed: bool) -> None:
+        """A group came back. ``is_followed``: others wait, so the lane gave what it can."""
+        seconds = now - max(self._last, sent_at)
+        self._last = now
+        if is_followed:
+            self._seconds = self._seconds * FORGETTING + seconds
+            self._rows = self._rows * FORGETTING + rows
+
+    def of(self, rows: int) -> float | None:
+        """Seconds until so many rows are answered; None when it was never seen at work."""
+        return self._seconds * rows / self._rows if self._rows else None

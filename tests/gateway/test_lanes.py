@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 
 from predictions.errors import TooManyRequests, TryLater
 from predictions.gateway.lanes import MAX_IN_FLIGHT, Batch, Key, Lane
+from predictions.gateway.tiers import Pace
 from predictions.gateway.waiters import ThreadWaiter
 from predictions.models.ids import new_id
 from predictions.values import Ask
 
 KEY = Key(1, 2, 3)
+INSTANT = 1e-6
 
 
 def waiter_of(number: int, rows: int = 1) -> ThreadWaiter:
@@ -42,6 +44,19 @@ def measure(lane: Lane, seconds: float) -> None:
     batch = lane.join(waiter_of(0))
     assert batch is not None
     lane.finish(batch.id, seconds)
+
+
+def busy(lane: Lane, *, rows: int, seconds: float, groups: int = 5) -> None:
+    """So many groups of ``rows`` rows came back, each after so long and with others waiting behind it."""
+    batch = lane.join(waiter_of(0, rows=rows))
+    for _ in range(groups):
+        assert batch is not None
+        lane.join(waiter_of(0, rows=rows))
+        time.sleep(seconds)
+        _, batch = lane.finish(batch.id, INSTANT)
+    assert batch is not None
+    lane.finish(batch.id, INSTANT)
+    assert lane.is_idle
 
 
 def numbers(batch: Batch | None) -> list[int]:
@@ -269,3 +284,56 @@ def test_a_lone_caller_of_a_hopelessly_slow_runtime_is_let_in():
     lane = new_lane()
     measure(lane, 100.0)
     assert lane.join(waiter_of(1)) is not None
+
+
+def test_what_is_expected_is_how_fast_groups_really_come_back_not_what_the_runtime_takes() -> None:
+    lane = new_lane(max_waiting=10**6)
+    measure(lane, INSTANT)
+    busy(lane, rows=1, seconds=0.02)
+    lane.join(waiter_of(1, rows=100))
+    lane.join(waiter_of(2, rows=20))
+    with pytest.raises(TooManyRequests) as refused:
+        lane.join(waiter_of(3, rows=200))
+    assert 1 <= refused.value.retry_after <= 60
+
+
+def test_a_large_group_that_is_fast_outweighs_small_ones() -> None:
+    lane = new_lane(max_waiting=10**6)
+    measure(lane, INSTANT)
+    busy(lane, rows=1, seconds=0.01)
+    busy(lane, rows=40, seconds=0.01)
+    lane.join(waiter_of(1, rows=100))
+    lane.join(waiter_of(2, rows=2000))
+
+
+def test_time_in_which_nobody_asked_is_not_held_against_a_lane() -> None:
+    lane = new_lane(max_waiting=10**6)
+    measure(lane, INSTANT)
+    busy(lane, rows=10, seconds=0.001)
+    time.sleep(0.3)
+    busy(lane, rows=10, seconds=0.001, groups=1)
+    lane.join(waiter_of(1, rows=10))
+    lane.join(waiter_of(2, rows=2000))
+
+
+def test_groups_under_way_at_once_share_the_time() -> None:
+    pace = Pace()
+    for now in (10.5, 10.5, 11.0, 11.0):
+        pace.note(now=now, sent_at=now - 0.5, rows=5, is_followed=True)
+    # Twenty rows in one second, and what came first counts a little less.
+    assert pace.of(20) == pytest.approx(1.0, rel=0.1)
+
+
+def test_a_lane_that_slows_down_is_believed_within_some_groups() -> None:
+    pace = Pace()
+    now = 0.0
+    for seconds in [0.01] * 50 + [1.0] * 20:
+        now += seconds
+        pace.note(now=now, sent_at=now - seconds, rows=10, is_followed=True)
+    assert pace.of(100) == pytest.approx(10.0, rel=0.2)
+
+
+def test_groups_that_nobody_waits_behind_say_nothing_of_what_a_lane_can_give() -> None:
+    pace = Pace()
+    pace.note(now=5.0, sent_at=4.0, rows=1, is_followed=False)
+    assert pace.of(1000) is None
