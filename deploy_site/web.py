@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
+import resource
 
 import django
 from django.conf import settings
@@ -17,6 +18,9 @@ from granian import cli
 
 GARBAGE_OBJECTS = 20_000
 """So many new objects are looked through for what only refers to itself."""
+
+OPEN_FILES = 16_384
+"""Each connection is one for the system: well above the connections that the Procfile lets a process hold."""
 
 LANE = "predictions.api.lane.LeanLane"
 """Stands before the middlewares, in `deploy_site.asgi`."""
@@ -36,7 +40,16 @@ def load() -> None:
     gc.set_threshold(GARBAGE_OBJECTS)
 
 
+def allow_open_files() -> None:
+    """As many as are needed, where the system lets us: its habit of 1,024 is for programs that hold few."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < OPEN_FILES:
+        most = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
 if __name__ == "__main__":
+    allow_open_files()
     if multiprocessing.get_start_method() == "fork":
         load()
     cli.entrypoint()  # type: ignore[no-untyped-call]
