@@ -87,8 +87,21 @@ class Told:
 
     def milliseconds(self, share: float) -> float:
         """The latency below which this share of the 2xx lies; NaN without one."""
-        took = sorted(one.seconds for one in self.seen if 200 <= one.status < 300)
-        return took[min(int(len(took) * share), len(took) - 1)] * 1000 if took else math.nan
+        return _share_of([one.seconds for one in self.seen if 200 <= one.status < 300], share)
+
+    def refused_milliseconds(self, share: float) -> float:
+        """The same of the refusals (429, 503)."""
+        return _share_of([one.seconds for one in self.seen if one.status in (429, 503)], share)
+
+    @property
+    def longest(self) -> float:
+        """Seconds that the one who waited longest waited, for whatever; NaN without one."""
+        return max((one.seconds for one in self.seen), default=math.nan)
+
+
+def _share_of(seconds: list[float], share: float) -> float:
+    took = sorted(seconds)
+    return took[min(int(len(took) * share), len(took) - 1)] * 1000 if took else math.nan
 
 
 def drive(

@@ -1,7 +1,7 @@
 """What becomes of a site that is asked for more than it can give: ``python -m benchmarks.overload --help``.
 
-First its capacity is measured with 64 callers; then 64, 128 and 640 callers ask without a pause, refused or not; then
-requests arrive at one, two and ten times the capacity whether or not answers come (an open loop). A site behaves
+First its capacity is measured with 64 callers; then 64, 640, 1,000 and 5,000 callers ask without a pause, refused or not;
+then requests arrive at one, two and ten times the capacity whether or not answers come (an open loop). A site behaves
 when it goes on giving what it can, refuses the rest at once with the time to come back, and is well a moment later.
 """
 
@@ -28,16 +28,19 @@ from benchmarks.rounds import LostRowsError, settle
 from benchmarks.site import Site, opened
 from benchmarks.watching import Watch
 
-CONNECTIONS = (64, 128, 640)
+CONNECTIONS = (64, 640, 1_000, 5_000)
 TIMES = (1, 2, 10)
 CAPACITY_CONNECTIONS = 64
-MOST_CONNECTIONS = 2_000
+MOST_CONNECTIONS = 5_000
 AFTERWARDS = 20
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table. Latencies are those of the 2xx, in milliseconds; ``rate`` are 2xx a second."""
+    """One line of the table. ``p50`` and ``p99`` are those of the 2xx, in milliseconds; ``rate`` are 2xx a second.
+
+    ``longest`` are the seconds that the one who waited longest waited, for whatever, and ``web_bytes`` is the most of one process.
+    """
 
     load: str
     rate: float
@@ -49,6 +52,9 @@ class Row:
     held_back: int
     p50: float
     p99: float
+    refused_p50: float
+    refused_p99: float
+    longest: float
     web_bytes: int
     longest_queue: int
     left_in_queue: int
@@ -111,6 +117,9 @@ def row_of(load: str, told: Told, watch: Watch, seconds: float, *, rows: int, le
         held_back=told.held_back,
         p50=told.milliseconds(0.5),
         p99=told.milliseconds(0.99),
+        refused_p50=told.refused_milliseconds(0.5),
+        refused_p99=told.refused_milliseconds(0.99),
+        longest=told.longest,
         web_bytes=watch.most_memory,
         longest_queue=watch.longest_queue,
         left_in_queue=left,
@@ -142,7 +151,7 @@ def answers_at_once(contestant: Contestant, bodies: Sequence[bytes]) -> float:
 
 HEAD = (
     "| load | 2xx/s | asked | 429 and 503 | of them without Retry-After | other | held back | p50 ms | p99 ms "
-    "| web, MB | most in Redis | left in Redis | rows − 2xx | afterwards, ms |"
+    "| refused p50 ms | refused p99 ms | longest, s | largest web process, MB | most in Redis | left in Redis | rows − 2xx | afterwards, ms |"
 )
 
 
@@ -153,7 +162,8 @@ def table(rows: Sequence[Row]) -> list[str]:
         share = row.refused / max(row.asked, 1)
         lines.append(
             f"| {row.load} | {row.rate:,.0f} | {row.asked:,} | {share:.0%} | {row.without_retry_after} | {row.other} "
-            f"| {row.held_back:,} | {row.p50:,.1f} | {row.p99:,.1f} | {row.web_bytes / 1e6:,.0f} | {row.longest_queue:,} "
+            f"| {row.held_back:,} | {row.p50:,.1f} | {row.p99:,.1f} "
+            f"| {row.refused_p50:,.1f} | {row.refused_p99:,.1f} | {row.longest:.1f} | {row.web_bytes / 1e6:,.0f} | {row.longest_queue:,} "
             f"| {row.left_in_queue} | {row.rows - row.answered} | {row.afterwards_ms:.1f} |"
         )
     return lines

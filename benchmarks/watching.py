@@ -15,7 +15,10 @@ MEMORY_SECONDS = 2.0
 
 
 class Watch:
-    """Call it often with the seconds since the start; it looks now and then and keeps the greatest it saw."""
+    """Call it often with the seconds since the start; it looks now and then and keeps the greatest it saw.
+
+    ``most_memory`` is that of one process.
+    """
 
     def __init__(self, redis_url: str, web: Callable[[], Sequence[psutil.Process]]) -> None:
         self.longest_queue = 0
@@ -31,7 +34,8 @@ class Watch:
             self.longest_queue = max(self.longest_queue, self.queued())
         if now >= self._next_memory:
             self._next_memory = now + MEMORY_SECONDS
-            self.most_memory = max(self.most_memory, proportional_bytes(self._web()))
+            each = (proportional_bytes([process]) for process in self._web())
+            self.most_memory = max(self.most_memory, *each)
 
     def queued(self) -> int:
         """Messages in all queues now; Celery keeps each as a list of Redis."""
