@@ -21,7 +21,7 @@ While it waits others join it: a message costs more than an answer, so under loa
 everybody sooner. The time is far above what a group of the fast queue takes; it matters when a worker hangs.
 """
 
-SURE_SHARE = 0.8
+SURE_SHARE = 0.6
 """Whoever the lane's pace would answer in this share of its time is let in: a pace is a mean, and may drop."""
 
 NEW_SECONDS = 1.0

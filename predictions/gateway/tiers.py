@@ -12,8 +12,11 @@ from dataclasses import dataclass
 LEARNING = 0.1
 """How much the newest group counts in the averages."""
 
-FORGETTING = 0.9
-"""How much what was known before counts beside the newest group, in what a lane gives."""
+KEPT = 0.9
+"""How much what was known before counts beside the newest group, in what a lane gives; less after a long group.
+
+Where a group takes a second, ten of them would be as long as a caller waits.
+"""
 
 GROUP_SECONDS = 1.0
 """A group holds no more rows than take about this long: its first caller waits for its last row."""
@@ -96,8 +99,9 @@ class Pace:
         seconds = now - max(self._last, sent_at)
         self._last = now
         if is_followed:
-            self._seconds = self._seconds * FORGETTING + seconds
-            self._rows = self._rows * FORGETTING + rows
+            kept = KEPT / (1.0 + seconds)
+            self._seconds = self._seconds * kept + seconds
+            self._rows = self._rows * kept + rows
 
     def of(self, rows: int) -> float | None:
         """Seconds until so many rows are answered; None when it was never seen at work."""
