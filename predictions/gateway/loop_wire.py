@@ -18,7 +18,7 @@ from django.conf import settings
 from redis.asyncio import ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import BusyLoadingError, RedisError, ResponseError
 
 from predictions.errors import DeskError
 from predictions.gateway.wire import (
@@ -67,6 +67,7 @@ class LoopWire:
         self._letters: deque[_Letter] = deque()
         self._unconfirmed: deque[int] = deque()
         self._heard_at = 0.0
+        self._forgetting = threading.Thread()
         self._task = loop.create_task(self._keep())
 
     @property
@@ -98,7 +99,10 @@ class LoopWire:
 
     def forget_expired(self) -> None:
         """Take messages nobody may take up any more out of the queue, on another thread."""
-        threading.Thread(target=forget_expired, name="forget-expired", daemon=True).start()
+        # A thousand callers may give up at once, and one look serves them all.
+        if not self._forgetting.is_alive():
+            self._forgetting = looking = threading.Thread(target=forget_expired, daemon=True)
+            looking.start()
 
     def _post(self, letter: _Letter) -> None:
         if not self._listening.is_set():
@@ -130,7 +134,8 @@ class LoopWire:
             await outgoing.connect()
             await incoming.connect()
             await incoming.send_command("SUBSCRIBE", self.channel)
-            await incoming.read_response(timeout=HEARTBEAT_SECONDS)
+            if await incoming.read_response(timeout=HEARTBEAT_SECONDS) is None:
+                raise TimeoutError
             self._heard_at = self._loop.time()
             self._listening.set()
             self._changed.set()
@@ -167,7 +172,7 @@ class LoopWire:
         while True:
             try:
                 await outgoing.read_response(timeout=math.inf, disconnect_on_error=False)
-            except ResponseError:
+            except (ResponseError, BusyLoadingError):
                 self._on_refused(self._unconfirmed.popleft(), queue_down())
             else:
                 self._unconfirmed.popleft()
@@ -175,9 +180,11 @@ class LoopWire:
     async def _ask_whether_it_is_there(self, incoming: Any) -> None:
         while True:
             asked_at = self._loop.time()
+            oldest = next(iter(self._unconfirmed), None)
             await incoming.send_command("PING", check_health=False)
             await asyncio.sleep(HEARTBEAT_SECONDS)
-            if self._heard_at < asked_at:
+            # The other connection may be dead alone, or Redis take no writes.
+            if self._heard_at < asked_at or (oldest is not None and oldest in self._unconfirmed):
                 raise TimeoutError
 
     def _let_go(self) -> None:

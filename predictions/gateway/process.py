@@ -165,7 +165,9 @@ class ProcessGateway:
                 self._wire.send(self._group(current, store=store), current.deadline, current.tier.queue)
             except Exception as error:
                 # Whatever it was: a batch that stays under way would block its lane for good.
-                self._under_way.pop(current.id, None)
+                if self._under_way.pop(current.id, None) is None:
+                    # It arrived all the same and is answered, or everybody left: the lane is free already.
+                    return
                 _, following = current.lane.finish(current.id)
                 current.fail(_sending_failed(error))
             else:
@@ -218,6 +220,8 @@ class ProcessGateway:
 
     def _give_up(self, lane: Lane, waiter: Waiter) -> None:
         """Nobody answered in time: free the lane for those behind."""
+        # Whoever leaves after it must not take it for one who still waits, or nobody would free the lane.
+        waiter.deadline = 0.0
         lane.leave(waiter)
         if waiter.group_id is None:
             return

@@ -91,9 +91,10 @@ class Patience:
         self._timer.cancel()
 
     def _end_of_company(self) -> None:
-        self._push()
         self.begin(is_sent=True)
+        self._push()
 
     def _end_of_all(self) -> None:
-        self._give_up()
+        # First of all: whatever becomes of the lane, the caller goes on.
         self._waiter.wake()
+        self._give_up()

@@ -1,11 +1,12 @@
 """Whatever the queue and the network do between a caller and the worker, nobody gets what is another's.
 
-Hypothesis chooses when callers come, which message is worked on when, and whether replies come late, in another order,
+Hypothesis chooses when callers come (threads and coroutines of a loop in the same lanes) and go away, which message is worked on when, and whether replies come late, in another order,
 twice or never. Worker, gateway and database are the real ones; see ``tests.support.wires``.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,20 +15,20 @@ from uuid import uuid4
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from predictions.errors import ModelFailed, TryLater
 from predictions.gateway import process
-from predictions.gateway.process import ProcessGateway
 from predictions.models import ApiKey
 from predictions.selectors.targets import Target
 from predictions.services import api_keys, inference
 from predictions.values import Actor
 from tests import factories
-from tests.support.callers import Caller, check, new_values
+from tests.support.callers import Caller, LoopCaller, check, new_values
 from tests.support.fragile import fragile_version
+from tests.support.loops import Beside
 from tests.support.sites import wait_for
-from tests.support.wires import HeldWire
+from tests.support.wires import HeldWire, held_gateway
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -65,9 +66,7 @@ def world() -> Iterator[World]:
 
 def wired(monkeypatch: pytest.MonkeyPatch) -> HeldWire:
     """A gateway of its own in this process, on a wire of the test's."""
-    made = ProcessGateway()
-    wire = HeldWire(made._on_reply)
-    monkeypatch.setattr(made, "_wire", wire)
+    made, wire = held_gateway()
     monkeypatch.setattr(process, "current", lambda: made)
     return wire
 
@@ -80,28 +79,48 @@ class Interleavings(RuleBasedStateMachine):
 
     world: World
     patch: pytest.MonkeyPatch
+    loop: asyncio.AbstractEventLoop
     patience = CALM
 
     def __init__(self) -> None:
         super().__init__()
-        self.wire = wired(self.patch)
         self.callers: list[Caller] = []
 
+    @initialize(is_on_loop=st.sampled_from([True, True, False]))
+    def open(self, is_on_loop: bool) -> None:
+        """As in a web process, with callers of both kinds; or as in one that has only threads."""
+        self.gateway, self.wire = held_gateway(self.loop if is_on_loop else None)
+        self.patch.setattr(process, "current", lambda: self.gateway)
+
     def join(self, which: int, who: int, values: list[float], seconds: float | None = None) -> None:
+        seconds = self.patience if seconds is None else seconds
+        # Every other one is a thread, whoever it is.
+        kind = who // len(self.world.actors) % 2
+        self.callers.append(self.caller(which, who, values, seconds, kind=kind).start())
+
+    def caller(self, which: int, who: int, values: list[float], seconds: float, *, kind: int) -> Caller:
         target = which % len(FACTORS)
         actor = self.world.actors[who % len(self.world.actors)]()
-        seconds = self.patience if seconds is None else seconds
-        caller = Caller(self.world.targets[target], FACTORS[target], actor, values, seconds)
-        self.callers.append(caller.start())
+        asked = (self.world.targets[target], FACTORS[target], actor, values, seconds)
+        if kind and self.wire.loop is not None:
+            return LoopCaller(*asked, loop=self.wire.loop)
+        return Caller(*asked)
 
     @rule(which=PLACES, who=PLACES, rows=st.sampled_from([1, 1, 1, 2, 3, 20]))
     def ask(self, which: int, who: int, rows: int) -> None:
         self.join(which, who, new_values(rows))
 
-    @rule(which=PLACES, count=st.integers(2, 6))
+    @rule(which=PLACES, count=st.integers(2, 8))
     def ask_together(self, which: int, count: int) -> None:
         for who in range(count):
             self.join(which, who, new_values(1))
+
+    @rule(place=PLACES)
+    def go_away(self, place: int) -> None:
+        """A client does, whether its ask is waiting, under way or answered already."""
+        coroutines = [caller for caller in self.callers if isinstance(caller, LoopCaller)]
+        if coroutines:
+            coroutines[place % len(coroutines)].go_away()
 
     @rule(which=PLACES, who=PLACES, rows=st.integers(1, 3), bad=st.integers(0, 2))
     def ask_what_fails(self, which: int, who: int, rows: int, bad: int) -> None:
@@ -124,22 +143,31 @@ class Interleavings(RuleBasedStateMachine):
             self.wire.work(place)
             self.wire.deliver(-1)
 
-    @rule(place=PLACES, times=st.sampled_from([1, 1, 2]))
-    def deliver(self, place: int, times: int) -> None:
+    @rule(place=PLACES, times=st.sampled_from([1, 1, 2]), beside=st.booleans())
+    def deliver(self, place: int, times: int, beside: bool) -> None:
         if self.wire.replies:
-            self.wire.deliver(place, times=times)
+            self.wire.deliver(place, times=times, beside=beside)
 
     def teardown(self) -> None:
         """The network is well again, workers take what is left, also what nobody waits for any more."""
         self.wire.refuses = False
-        while any(caller.thread.is_alive() for caller in self.callers):
+        while any(caller.is_waiting for caller in self.callers):
             self.flow()
             time.sleep(0.005)
         self.flow()
         check(self.callers)
         for caller in self.callers:
-            self.check_refusal(caller)
+            if not caller.went_away:
+                self.check_refusal(caller)
+        self.require_nothing_left()
         self.require_nothing_in_the_way()
+
+    def require_nothing_left(self) -> None:
+        """Everybody is gone, and nothing of them is held: a process lives for months."""
+        assert self.gateway._under_way == {}
+        assert all(lane.is_idle for lane in self.gateway._lanes.values())
+        assert self.gateway.waiting_rows() == 0
+        assert self.gateway._patient == 0
 
     def check_refusal(self, caller: Caller) -> None:
         """Nothing was lost, so whoever asked what can be answered was answered."""
@@ -156,10 +184,10 @@ class Interleavings(RuleBasedStateMachine):
 
     def require_nothing_in_the_way(self) -> None:
         """Whatever happened before, the next caller of each ml_model is sent at once and answered."""
-        for target, factor in zip(self.world.targets, FACTORS, strict=True):
-            caller = Caller(target, factor, self.world.actors[0](), new_values(1), self.patience).start()
+        for which, kind in ((0, 0), (0, 1), (1, 1), (1, 0)):
+            caller = self.caller(which, 0, new_values(1), self.patience, kind=kind).start()
             until = time.monotonic() + 1.0
-            while caller.thread.is_alive() and time.monotonic() < until:
+            while caller.is_waiting and time.monotonic() < until:
                 self.flow()
                 time.sleep(0.001)
             check([caller])
@@ -180,6 +208,11 @@ class WithLosses(Interleavings):
         self.wire.refuses = not self.wire.refuses
 
     @rule(place=PLACES)
+    def refuse_message(self, place: int) -> None:
+        if self.wire.messages:
+            self.wire.refuse_message(place)
+
+    @rule(place=PLACES)
     def lose_message(self, place: int) -> None:
         if self.wire.messages:
             self.wire.lose_message(place)
@@ -194,9 +227,20 @@ class WithLosses(Interleavings):
         assert caller.fails or not isinstance(caller.refused, ModelFailed)
 
 
-def run(machine: type[Interleavings], *, world: World, patch: pytest.MonkeyPatch, examples: int) -> None:
+@pytest.fixture
+def run(world: World, monkeypatch: pytest.MonkeyPatch, beside: Beside) -> Callable[..., None]:
+    """Try a machine on so many ``examples``."""
+
+    def run(machine: type[Interleavings], *, examples: int) -> None:
+        held = {"world": world, "patch": monkeypatch, "loop": beside.loop}
+        try_it(type(machine.__name__, (machine,), held), examples)
+
+    return run
+
+
+def try_it(machine: type[Interleavings], examples: int) -> None:
     run_state_machine_as_test(
-        type(machine.__name__, (machine,), {"world": world, "patch": patch}),
+        machine,
         settings=settings(
             max_examples=examples,
             stateful_step_count=25,
@@ -206,16 +250,12 @@ def run(machine: type[Interleavings], *, world: World, patch: pytest.MonkeyPatch
     )
 
 
-def test_everybody_gets_their_own_in_whatever_order_things_happen(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run(Interleavings, world=world, patch=monkeypatch, examples=30)
+def test_everybody_gets_their_own_in_whatever_order_things_happen(run: Callable[..., None]) -> None:
+    run(Interleavings, examples=30)
 
 
-def test_nobody_gets_what_is_anothers_whatever_gets_lost_on_the_way(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run(WithLosses, world=world, patch=monkeypatch, examples=20)
+def test_nobody_gets_what_is_anothers_whatever_gets_lost_on_the_way(run: Callable[..., None]) -> None:
+    run(WithLosses, examples=40)
 
 
 def test_a_reply_that_nobody_heard_is_found_in_the_history_at_the_deadline(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
+from uuid import UUID
 
 from django.db import connection
 
@@ -38,20 +41,22 @@ class Caller:
     refused: DeskError | None = None
     broken: BaseException | None = None
     took: float = 0.0
-    thread: threading.Thread = field(init=False)
+    went_away: bool = False
+    ended: threading.Event = field(default_factory=threading.Event)
 
-    def __post_init__(self) -> None:
-        self.thread = threading.Thread(target=self._ask, daemon=True)
-
-    def start(self) -> Caller:
+    def start(self) -> Self:
         """Ask; the answer comes in its own time."""
-        self.thread.start()
+        threading.Thread(target=self._ask, daemon=True).start()
         return self
+
+    @property
+    def is_waiting(self) -> bool:
+        """Neither answered nor refused yet."""
+        return not self.ended.is_set()
 
     def finish(self) -> None:
         """Wait for the end, which must come soon after the deadline at the latest."""
-        self.thread.join(self.seconds + 10)
-        assert not self.thread.is_alive(), "a caller was forgotten"
+        assert self.ended.wait(self.seconds + 10), "a caller was forgotten"
 
     @property
     def fails(self) -> bool:
@@ -59,23 +64,75 @@ class Caller:
         return min(self.values) < 0
 
     def _ask(self) -> None:
-        rows = self.target.validator.check_payload([[value] for value in self.values], max_rows=5000)
+        with self._noting():
+            self.given = gateway.answer(**self._what())
+        connection.close()
+        self.ended.set()
+
+    def _what(self) -> dict[str, Any]:
+        rows = self.target.validator.check_payload([[value] for value in self.values], max_rows=100_000)
+        return {
+            "target": self.target,
+            "rows": rows,
+            "actor": self.actor,
+            "face": "api",
+            "seconds": self.seconds,
+        }
+
+    @contextmanager
+    def _noting(self) -> Iterator[None]:
         begun = time.monotonic()
         try:
-            self.given = gateway.answer(
-                target=self.target, rows=rows, actor=self.actor, face="api", seconds=self.seconds
-            )
+            yield
         except DeskError as error:
             self.refused = error
+        except asyncio.CancelledError:
+            self.went_away = True
         except BaseException as error:
             self.broken = error
         finally:
             self.took = time.monotonic() - begun
-            connection.close()
+
+
+@dataclass(eq=False)
+class LoopCaller(Caller):
+    """The same as a coroutine of ``loop``, which runs on another thread. Its client may go away."""
+
+    loop: asyncio.AbstractEventLoop = None  # type: ignore[assignment] # there is none by default
+    task: asyncio.Task[None] | None = None
+
+    def start(self) -> Self:
+        """Ask; the answer comes in its own time."""
+        self.loop.call_soon_threadsafe(self._begin)
+        return self
+
+    def go_away(self) -> None:
+        """Whatever it waits for, nobody wants it any more."""
+        self.loop.call_soon_threadsafe(self._cancel)
+
+    def _begin(self) -> None:
+        self.task = self.loop.create_task(self._ask_on_loop())
+        self.task.add_done_callback(lambda task: self._end(task))
+
+    def _cancel(self) -> None:
+        if self.task is not None:
+            self.task.cancel()
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        # One that is cancelled before it begins never gets to note it.
+        self.went_away = self.went_away or task.cancelled()
+        self.ended.set()
+
+    async def _ask_on_loop(self) -> None:
+        with self._noting():
+            self.given = await gateway.answer_on_loop(**self._what())
 
 
 def check(callers: Sequence[Caller]) -> None:
-    """Everybody has exactly their own, in order, and it is what the history says; the refused left nothing behind."""
+    """Everybody has exactly their own, in order, and it is what the history says; the refused left nothing behind.
+
+    What somebody asked who went away is there whole or not at all.
+    """
     for caller in callers:
         caller.finish()
     assert [caller.broken for caller in callers if caller.broken is not None] == []
@@ -85,6 +142,9 @@ def check(callers: Sequence[Caller]) -> None:
             _check_answered(caller, stored)
         assert caller.took < caller.seconds + 2.0, "whoever gives up does so at the deadline"
     wanted = {answer.id for caller in callers for answer in caller.given or ()}
+    for caller in callers:
+        if caller.went_away:
+            wanted |= _left_behind(caller, stored)
     assert {row.pk for row in stored.values()} == wanted, (
         "a row that nobody was told of, or an answer without one"
     )
@@ -96,14 +156,22 @@ def _check_answered(caller: Caller, stored: dict[Any, Prediction]) -> None:
     answers = [answer.outputs["value"] for answer in caller.given]
     assert answers == [caller.factor * value for value in caller.values]
     for value, answer in zip(caller.values, caller.given, strict=True):
-        row = stored[value]
-        assert (row.pk, row.outputs) == (answer.id, answer.outputs)
-        assert (row.ml_model_id, row.version_id) == (caller.target.ml_model_id, caller.target.version_id)
-        assert (row.user_id, row.api_key_id, row.visitor) == (
-            caller.actor.user_id,
-            caller.actor.api_key_id,
-            caller.actor.visitor,
-        )
+        assert (stored[value].pk, stored[value].outputs) == (answer.id, answer.outputs)
+        _check_whose(caller, stored[value])
+
+
+def _left_behind(caller: Caller, stored: dict[Any, Prediction]) -> set[UUID]:
+    rows = [stored[value] for value in caller.values if value in stored]
+    assert len(rows) in {0, len(caller.values)}, "a part of what somebody asked"
+    for row in rows:
+        _check_whose(caller, row)
+    return {row.pk for row in rows}
+
+
+def _check_whose(caller: Caller, row: Prediction) -> None:
+    assert (row.ml_model_id, row.version_id) == (caller.target.ml_model_id, caller.target.version_id)
+    actor = caller.actor
+    assert (row.user_id, row.api_key_id, row.visitor) == (actor.user_id, actor.api_key_id, actor.visitor)
 
 
 def _stored_of(callers: Sequence[Caller]) -> dict[Any, Prediction]:

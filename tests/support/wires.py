@@ -6,12 +6,16 @@ the test's. What goes over it is encoded and decoded as on the way through Redis
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
 
 import msgspec
 
-from predictions.errors import TryLater
+from predictions.errors import DeskError, TryLater
+from predictions.gateway.process import ProcessGateway
 from predictions.services import inference
 from predictions.values import Group, GroupReply
 
@@ -21,11 +25,20 @@ _reply = msgspec.json.Decoder(GroupReply).decode
 
 
 class HeldWire:
-    """Stands where ``predictions.gateway.wire.Wire`` stands."""
+    """Stands where ``predictions.gateway.wire.Wire`` stands; with a ``loop``, where ``LoopWire`` does."""
 
-    def __init__(self, on_reply: Callable[[GroupReply], None]) -> None:
+    is_listening = True
+
+    def __init__(
+        self,
+        on_reply: Callable[[GroupReply], None],
+        on_refused: Callable[[int, DeskError], None],
+        loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
         self.channel = "desk:reply:test"
         self.on_reply = on_reply
+        self.on_refused = on_refused
+        self.loop = loop
         self.refuses = False
         self.looks_for_expired = 0
         self._guard = threading.Lock()
@@ -35,16 +48,22 @@ class HeldWire:
     def ensure_listening(self, seconds: float) -> None:
         """Always there."""
 
+    async def listening(self, seconds: float) -> None:
+        """Always there."""
+
     def forget_expired(self) -> None:
         """Expired messages stay here: the worker must refuse them by itself."""
         self.looks_for_expired += 1
 
     def send(self, group: Group, deadline: float, queue: str = "") -> None:
-        """Raises TryLater while the queue ``refuses``."""
-        if self.refuses:
-            raise TryLater("The queue is away.", code="queue_unavailable")
-        with self._guard:
-            self._messages.append(_encode(group))
+        """While the queue ``refuses``: with a loop it says so there in a moment, else raises TryLater."""
+        if not self.refuses:
+            with self._guard:
+                self._messages.append(_encode(group))
+        elif self.loop is None:
+            raise _away()
+        else:
+            self.loop.call_soon_threadsafe(self.on_refused, group.id, _away())
 
     @property
     def messages(self) -> int:
@@ -68,16 +87,52 @@ class HeldWire:
         """The queue forgets a message."""
         self._take(self._messages, place)
 
-    def deliver(self, place: int, *, times: int = 1) -> None:
-        """The reply at ``place`` arrives, ``times`` times."""
+    def refuse_message(self, place: int) -> None:
+        """The queue says of a message that was on its way that it does not take it."""
+        self._bring(self.on_refused, _group(self._take(self._messages, place)).id, _away())
+
+    def deliver(self, place: int, *, times: int = 1, beside: bool = False) -> None:
+        """The reply at ``place`` arrives, ``times`` times: on the loop where there is one, unless ``beside`` it."""
         reply = self._take(self._replies, place)
         for _ in range(times):
-            self.on_reply(_reply(reply))
+            if beside:
+                self.on_reply(_reply(reply))
+            else:
+                self._bring(self.on_reply, _reply(reply))
 
     def lose_reply(self, place: int) -> None:
         """Nobody hears a reply; its rows are stored."""
         self._take(self._replies, place)
 
+    def _bring(self, hear: Callable[..., None], *said: Any) -> None:
+        """On the thread on which the real wire would say it."""
+        if self.loop is None:
+            hear(*said)
+            return
+        done: Future[None] = Future()
+
+        def bring() -> None:
+            try:
+                hear(*said)
+                done.set_result(None)
+            except BaseException as error:
+                done.set_exception(error)
+
+        self.loop.call_soon_threadsafe(bring)
+        done.result(10)
+
     def _take(self, waiting: list[bytes], place: int) -> bytes:
         with self._guard:
             return waiting.pop(place % len(waiting))
+
+
+def held_gateway(loop: asyncio.AbstractEventLoop | None = None) -> tuple[ProcessGateway, HeldWire]:
+    """A gateway on such a wire. With a ``loop``, coroutines of it may call as well."""
+    made = ProcessGateway()
+    wire = HeldWire(made._on_reply, made._on_refused, loop)
+    made._wire = wire  # type: ignore[assignment]
+    return made, wire
+
+
+def _away() -> TryLater:
+    return TryLater("The queue is away.", code="queue_unavailable")
