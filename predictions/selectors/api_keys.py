@@ -15,7 +15,8 @@ FRESH_SECONDS = 1.0
 """How long what was looked up is good; a process that did not revoke a key may take it twice as long."""
 _MOST_HELD = 10_000
 
-_held: dict[bytes, tuple[float, ApiKey]] = {}
+_held: dict[bytes, tuple[float, float, ApiKey]] = {}
+"""By digest: when somebody is to look again, when nobody takes it any more, the key."""
 _lock = threading.Lock()
 
 
@@ -39,7 +40,8 @@ def _look(digest: bytes, text: str) -> ApiKey | None:
         if row is None:
             _held.pop(digest, None)
         else:
-            _held[digest] = (time.monotonic(), row)
+            now = time.monotonic()
+            _held[digest] = (now + FRESH_SECONDS, now + 2 * FRESH_SECONDS, row)
     return row
 
 
@@ -48,18 +50,20 @@ def _fresh(digest: bytes, text: str) -> ApiKey | None:
     known = _held.get(digest)
     if known is None:
         return None
-    age = time.monotonic() - known[0]
-    if age < FRESH_SECONDS:
-        return known[1]
-    if age >= 2 * FRESH_SECONDS:
+    now = time.monotonic()
+    stale_at, ends_at, row = known
+    if now < stale_at:
+        return row
+    if now >= ends_at:
         return None
     on_loop = refreshing.is_on_loop()
     if on_loop:
         refreshing.later(partial(_look, digest, text))
     with _lock:
         if _held.get(digest) is known:
-            _held[digest] = (known[0] + FRESH_SECONDS, known[1])
-    return known[1] if on_loop else None
+            # Until its end at most, or it would be good for ever where nobody gets to look.
+            _held[digest] = (ends_at, ends_at, row)
+    return row if on_loop else None
 
 
 def forget() -> None:

@@ -39,7 +39,8 @@ class _Shelf:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._held: dict[str, tuple[float, Target]] = {}
+        # By slug: when somebody is to look again, when nobody takes it any more, what was found.
+        self._held: dict[str, tuple[float, float, Target]] = {}
         self._compiled: dict[int, tuple[Signature, Validator]] = {}
 
     def get(self, slug: str) -> Target | None:
@@ -47,25 +48,27 @@ class _Shelf:
         held = self._held.get(slug)
         if held is None:
             return None
-        age = self._clock() - held[0]
-        if age < FRESH_SECONDS:
-            return held[1]
-        if age >= 2 * FRESH_SECONDS:
+        now = self._clock()
+        stale_at, ends_at, target = held
+        if now < stale_at:
+            return target
+        if now >= ends_at:
             return None
         on_loop = refreshing.is_on_loop()
         with self._lock:
             now_held = self._held.get(slug)
             if now_held is not held and now_held is not None:
-                return now_held[1]
+                return now_held[2]
             if on_loop:
                 refreshing.later(lambda: self.put(_load(slug)))
-            # Good for the others for as long as it was; this caller brings the new one.
-            self._held[slug] = (held[0] + FRESH_SECONDS, held[1])
-        return held[1] if on_loop else None
+            # Good for the others until its end at most; this caller brings the new one.
+            self._held[slug] = (ends_at, ends_at, target)
+        return target if on_loop else None
 
     def put(self, target: Target) -> None:
         with self._lock:
-            self._held[target.slug] = (self._clock(), target)
+            now = self._clock()
+            self._held[target.slug] = (now + FRESH_SECONDS, now + 2 * FRESH_SECONDS, target)
 
     def compiled(self, revision_id: int, document: dict[str, object]) -> tuple[Signature, Validator]:
         known = self._compiled.get(revision_id)
