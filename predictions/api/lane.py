@@ -3,18 +3,17 @@
 What decides is the same code as on the ordinary way: authentication, throttle, permission, body limits, validation,
 errors. What is left out is what such a call has no use for: a thread of its own, Django's request cycle and its
 signals, session, cookies, CSRF, locale, content negotiation. Whatever is not ordinary (another type, another Accept, no
-key) takes the ordinary way, whose answer is the same. A call that needs a query first, or has so much in it that others
-would wait for it, goes through the same code on a thread.
+key) takes the ordinary way, whose answer is the same. What a call needs of the database first is looked up on a
+thread; one that has so much in it that others would wait for it goes through the same code on a thread.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -23,21 +22,28 @@ from django.core.exceptions import SynchronousOnlyOperation
 from django.db import close_old_connections
 from django.http import HttpRequest, HttpResponse
 from django.middleware.security import SecurityMiddleware
+from django.utils.translation import gettext as _
 from rest_framework.exceptions import NotAuthenticated, PermissionDenied, Throttled
 
 from predictions import gateway, timings
 from predictions.api import bodies
 from predictions.api.actors import actor_of
-from predictions.api.answers import Predict, encoded, encoded_on_loop
+from predictions.api.answers import Predict, answering_actor, encoded, encoded_on_loop
 from predictions.api.authentication import ApiKeyAuthentication
+from predictions.api.echoes import Echoes
 from predictions.api.errors import problem_of
 from predictions.api.throttles import Throttle
+from predictions.errors import TryLater
 from predictions.selectors import refreshing
+from predictions.selectors.targets import live_target
 
 BEFORE = "/api/v1/models/"
 AFTER = "/predict"
 ORDINARY_TYPES = frozenset({"application/json", "application/json; charset=utf-8"})
 ORDINARY_ACCEPTS = frozenset({"", "*/*", "application/json"})
+QUEUE_FULL = "queue_full"
+LOOKERS = 2
+"""Threads that look up what calls on the loop need, and never wait for an answer: a full house keeps nobody waiting."""
 CONNECTIONS_GOOD_SECONDS = 1.0
 """How long a thread goes on without looking whether its database connections are old or broken."""
 MOST_ON_THE_LOOP = 32_768
@@ -58,6 +64,7 @@ class Reply(NamedTuple):
     status: int
     headers: list[tuple[str, str]]
     body: bytes
+    code: str = ""
 
 
 class Call:
@@ -82,31 +89,48 @@ class Call:
 class LeanLane:
     """ASGI middleware: takes ordinary predict calls out of what goes to ``application``."""
 
-    def __init__(self, application: Application, threads: Executor) -> None:
-        """``threads`` are those that ``application`` has for what may wait."""
+    def __init__(self, application: Application, threads: Executor, most: int) -> None:
+        """``threads`` are those that ``application`` has for what may wait; ``most`` calls are there at a time."""
         self._application = application
         self._threads = threads
-        self._pid = 0
+        self._most = most
+        self._on_threads = 0
+        self._lookers = ThreadPoolExecutor(LOOKERS, "look-up")
+        self._echoes = Echoes()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._pid != os.getpid():
-            # Of a new process: no loop comes through a fork.
-            self._pid = os.getpid()
-            gateway.adopt(asyncio.get_running_loop())
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            # The first of its process.
+            self._loop = loop
+            gateway.adopt(loop)
             refreshing.hand_to(self._refresh)
+        said = self._echoes.of(scope)
+        if said is not None:
+            timings.count("requests", said.slug, Predict.face, QUEUE_FULL)
+            for message in said.messages:
+                await send(message)
+            return
         call = call_of(scope) if scope["type"] == "http" else None
         if call is None:
             await self._application(scope, receive, send)
             return
         if not await _read(call, receive):
             return
-        status, headers, body = await self._answered(call)
+        status, headers, body, code = await self._answered(call)
         raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
-        await send({"type": "http.response.start", "status": status, "headers": raw})
-        await send({"type": "http.response.body", "body": body})
+        messages = (
+            {"type": "http.response.start", "status": status, "headers": raw},
+            {"type": "http.response.body", "body": body},
+        )
+        if code == QUEUE_FULL:
+            self._echoes.keep(scope, call.slug, messages)
+        for message in messages:
+            await send(message)
 
     def _refresh(self, work: refreshing.Work) -> None:
-        self._threads.submit(_with_good_connections, work)
+        self._lookers.submit(_with_good_connections, work)
 
     async def _answered(self, call: Call) -> Reply:
         if len(call.body) <= MOST_ON_THE_LOOP:
@@ -114,8 +138,42 @@ class LeanLane:
             try:
                 return await answered_on_loop(call)
             except SynchronousOnlyOperation:
-                pass
-        return await asyncio.get_running_loop().run_in_executor(self._threads, answered, call)
+                refusal = await self._looked_up(call)
+            if refusal is not None:
+                return refusal
+            try:
+                return await answered_on_loop(call)
+            except SynchronousOnlyOperation:
+                timings.put_aside()
+        return await self._answered_on_thread(call)
+
+    async def _looked_up(self, call: Call) -> Reply | None:
+        """Have looked up what the call needs, while its caller waits as a coroutine, and holds no thread for long."""
+        laps = timings.put_aside()
+        try:
+            async with asyncio.timeout(settings.PREDICT_DEADLINE_SECONDS):
+                refusal = await asyncio.get_running_loop().run_in_executor(self._lookers, looked_up, call)
+        except TimeoutError:
+            timings.begin()
+            refusal = _refused(call, _busy())
+        timings.take_up(laps if refusal is None else None)
+        return refusal
+
+    async def _answered_on_thread(self, call: Call) -> Reply:
+        if self._on_threads >= self._most:
+            timings.begin()
+            return _refused(call, _busy())
+        self._on_threads += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, answered, call)
+        finally:
+            self._on_threads -= 1
+
+
+def _busy() -> TryLater:
+    return TryLater(
+        _("This site is busy, so nothing was answered or stored. Try again in a few seconds."), retry_after=3
+    )
 
 
 def call_of(scope: Scope) -> Call | None:
@@ -143,6 +201,8 @@ def environ_of(scope: Scope) -> Environ:
         environ["REMOTE_ADDR"] = client[0]
     for raw, value in scope["headers"]:
         name = _name_of(raw)
+        if not name:
+            continue
         text = value.decode("latin-1")
         environ[name] = f"{environ[name]},{text}" if name in environ else text
     return environ
@@ -150,6 +210,9 @@ def environ_of(scope: Scope) -> Environ:
 
 @lru_cache(maxsize=256)
 def _name_of(header: bytes) -> str:
+    """Empty for one with "_" in it, which would pass for one that only a proxy of ours may write."""
+    if b"_" in header:
+        return ""
     name = header.decode("latin-1").upper().replace("-", "_")
     return name if name in {"CONTENT_LENGTH", "CONTENT_TYPE"} else f"HTTP_{name}"
 
@@ -181,6 +244,20 @@ def answered(call: Call) -> Reply:
         return _refused(call, error)
 
 
+def looked_up(call: Any) -> Reply | None:
+    """Have looked up what the call needs of database and Redis, on a thread; what refuses it already."""
+    timings.begin()
+    _look_at_connections()
+    try:
+        _admit(call)
+        live_target(answering_actor(actor_of(call)), call.slug)
+    except Exception as error:
+        close_old_connections()
+        return _refused(call, error)
+    timings.put_aside()
+    return None
+
+
 async def answered_on_loop(call: Call) -> Reply:
     """The same without ever waiting but as a coroutine. Raises SynchronousOnlyOperation when it needs a query."""
     try:
@@ -193,13 +270,17 @@ async def answered_on_loop(call: Call) -> Reply:
 
 def _asked(call: Any) -> tuple[Any, str, Any]:
     """Who asks, which ml_model, and what; raises what refuses it."""
-    if not call.is_let_in:
-        _let_in(call)
-        call.is_let_in = True
+    _admit(call)
     timings.mark(timings.ADMIT)
     data = bodies.JsonParser().parse(call, None, {"request": call})
     timings.mark(timings.PARSE)
     return actor_of(call), call.slug, data
+
+
+def _admit(call: Any) -> None:
+    if not call.is_let_in:
+        _let_in(call)
+        call.is_let_in = True
 
 
 def _slug_of(environ: Environ) -> str | None:
@@ -259,7 +340,7 @@ def _refused(call: Call, error: Exception) -> Reply:
     for name, value in _security_headers(_is_secure(call.META)):
         response.headers.setdefault(name, value)
     response.headers.setdefault("Content-Length", str(len(response.content)))
-    return Reply(response.status_code, list(response.headers.items()), response.content)
+    return Reply(response.status_code, list(response.headers.items()), response.content, problem.code)
 
 
 def _with_header(error: Exception, request: Any) -> Exception:
