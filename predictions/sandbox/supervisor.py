@@ -13,6 +13,7 @@ import signal
 import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from predictions.sandbox import confine, folders, kernel, usage
@@ -95,8 +96,8 @@ def _step_aside() -> None:
     with suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
     # Where Linux groups processes by session, only the group's own value counts against other sessions.
-    with suppress(OSError), open("/proc/self/autogroup", "w") as group:
-        group.write(str(NICENESS))
+    with suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(NICENESS))
 
 
 def _let_go_of_output() -> None:
