@@ -11,7 +11,7 @@ import logging
 import math
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -116,7 +116,8 @@ class LoopWire:
         pool: Any = ConnectionPool.from_url(
             settings.REDIS_URL, socket_connect_timeout=2, retry=Retry(NoBackoff(), 0), protocol=2
         )
-        while True:
+        # The client at times takes the end of the loop for the end of a connection.
+        while not self._task.cancelling():
             try:
                 await self._connected(pool.make_connection(), pool.make_connection())
             except* (RedisError, OSError, TimeoutError) as error:
@@ -136,14 +137,17 @@ class LoopWire:
             await incoming.send_command("SUBSCRIBE", self.channel)
             if await incoming.read_response(timeout=HEARTBEAT_SECONDS) is None:
                 raise TimeoutError
+            if self._task.cancelling():
+                return
             self._heard_at = self._loop.time()
             self._listening.set()
             self._changed.set()
-            async with asyncio.TaskGroup() as together:
-                together.create_task(self._receive(incoming))
-                together.create_task(self._transmit(outgoing))
-                together.create_task(self._confirm(outgoing))
-                together.create_task(self._ask_whether_it_is_there(incoming))
+            await _until_one_ends(
+                self._receive(incoming),
+                self._transmit(outgoing),
+                self._confirm(outgoing),
+                self._ask_whether_it_is_there(incoming),
+            )
         finally:
             self._listening.clear()
             self._changed.clear()
@@ -193,3 +197,19 @@ class LoopWire:
         self._unconfirmed.clear()
         for letter in letters:
             self._on_refused(letter.group_id, queue_down())
+
+
+async def _until_one_ends(*works: Coroutine[Any, Any, None]) -> None:
+    """Raises what the first of them raised, once all are over.
+
+    No task group: at the end of the loop, what its tasks say of theirs would take the place of the caller's own.
+    """
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        ended, _going_on = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in ended:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
