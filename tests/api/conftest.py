@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 from uuid import UUID
@@ -27,6 +27,7 @@ from predictions.services import api_keys
 from predictions.signature.answers import outcome_of, outputs_of, score_of
 from predictions.values import Actor, CheckedRow, Face, GivenAnswer, RawAnswer
 from tests.support.ml_models import LOAN, SUM, make_ml_model
+from tests.support.web_application import noted_ways
 
 VISITOR = UUID("018f0000-0000-7000-8000-000000000001")
 
@@ -168,6 +169,18 @@ def make_people() -> People:
         accounts=accounts,
         keys={"key": key, "other_key": other, "user_key": user_key, "staff_key": staff_key},
     )
+
+
+def key_of(people: People, name: str = "key") -> str:
+    """The text of a key."""
+    return str(getattr(people, name).headers["Authorization"].removeprefix("Bearer "))
+
+
+@pytest.fixture
+def ways() -> Iterator[list[str]]:
+    """Which ways predict calls of the web server's application took: "loop" or "thread"."""
+    with noted_ways() as taken:
+        yield taken
 
 
 @dataclass

@@ -33,7 +33,10 @@ class Reply:
 
 
 class Exchange:
-    """One request: its body in ``pieces``, then a client that stays (or, with ``leaves``, goes away)."""
+    """One request: its body in ``pieces``, then a client that stays.
+
+    With ``leaves`` it goes away and with ``stalls`` it sends no more before the body is complete.
+    """
 
     def __init__(
         self,
@@ -43,11 +46,13 @@ class Exchange:
         headers: dict[str, str] | None = None,
         query: bytes = b"",
         leaves: bool = False,
+        stalls: bool = False,
     ) -> None:
         self.reply = Reply()
         self.gone = asyncio.Event()
         self._pieces = list(pieces) or [b""]
         self._leaves = leaves
+        self._is_cut = leaves or stalls
         named = {"host": "testserver", **{name.lower(): value for name, value in (headers or {}).items()}}
         if not leaves and "transfer-encoding" not in named:
             named.setdefault("content-length", str(sum(map(len, self._pieces))))
@@ -74,7 +79,7 @@ class Exchange:
     async def _receive(self) -> dict[str, Any]:
         if self._pieces:
             piece = self._pieces.pop(0)
-            return {"type": "http.request", "body": piece, "more_body": bool(self._pieces) or self._leaves}
+            return {"type": "http.request", "body": piece, "more_body": bool(self._pieces) or self._is_cut}
         if not self._leaves:
             await self.gone.wait()
         return {"type": "http.disconnect"}

@@ -63,6 +63,8 @@ class Site:
             "PYTHONPATH": str(ROOT),
             **settings,
         }
+        # It is for this process alone: a site refuses queries on its event loop.
+        self.environment.pop("DJANGO_ALLOW_ASYNC_UNSAFE", None)
         self.key = self.run("-c", _SET_UP).stdout.strip()
         names = ["web", "interactive", "background", "maintenance"]
         self.supervisor = Supervisor(names, folder / "log", self.environment)
