@@ -6,6 +6,7 @@ takes the first free folder of `var/test/`, so runs beside one another do not me
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 from collections.abc import Iterator
@@ -31,6 +32,20 @@ django.setup()
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Stop this run's servers."""
     _run.close()
+
+
+@pytest.fixture(autouse=True)
+def _no_loop_but_its_own(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Playwright keeps an event loop running in the thread of the tests; only those with a browser are to meet it."""
+    loop = asyncio._get_running_loop()
+    if loop is None or "playwright" in request.fixturenames:
+        yield
+        return
+    asyncio._set_running_loop(None)
+    try:
+        yield
+    finally:
+        asyncio._set_running_loop(loop)
 
 
 @pytest.fixture(scope="session")
