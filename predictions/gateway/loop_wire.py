@@ -36,6 +36,7 @@ logger = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 5.0
 """How often Redis is asked whether it is there, and how long it may take to say so."""
+END_SECONDS = 0.1
 
 
 class _Letter(NamedTuple):
@@ -210,6 +211,10 @@ async def _until_one_ends(*works: Coroutine[Any, Any, None]) -> None:
         for task in ended:
             task.result()
     finally:
-        for task in tasks:
-            task.cancel()
+        while going_on := [task for task in tasks if not task.done()]:
+            for task in going_on:
+                task.cancel()
+            # Again after a moment: the client loses a cancellation that meets the end of what it awaits.
+            await asyncio.wait(going_on, timeout=END_SECONDS)
+        # Or the loop would say that nobody heard of what they raised.
         await asyncio.gather(*tasks, return_exceptions=True)

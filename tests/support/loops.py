@@ -30,6 +30,7 @@ class Beside:
         self.lost: list[dict[str, Any]] = []
         # It says so when another thread does what only the loop's may.
         self.loop.set_debug(True)
+        self.loop.slow_callback_duration = 5.0
         self.loop.set_exception_handler(lambda _, context: self.lost.append(context))
         self._thread = threading.Thread(target=self.loop.run_forever, name="loop", daemon=True)
         self._thread.start()
