@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -34,16 +34,20 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     _run.close()
 
 
-@pytest.fixture(autouse=True)
-def _no_loop_but_its_own(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Playwright keeps an event loop running in the thread of the tests; only those with a browser are to meet it."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(
+    item: pytest.Item, nextitem: pytest.Item | None
+) -> Generator[None, object, object]:
+    """Playwright keeps an event loop running in the thread of the tests; only those with a browser are to meet it.
+
+    Around everything a test sets up: Django has other connections where a loop runs. The last one ends Playwright.
+    """
     loop = asyncio._get_running_loop()
-    if loop is None or "playwright" in request.fixturenames:
-        yield
-        return
+    if loop is None or nextitem is None or "playwright" in getattr(item, "fixturenames", ()):
+        return (yield)
     asyncio._set_running_loop(None)
     try:
-        yield
+        return (yield)
     finally:
         asyncio._set_running_loop(loop)
 
