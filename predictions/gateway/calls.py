@@ -61,8 +61,10 @@ async def answer_on_loop(
     given = None if waiter.reply is None else (waiter.reply, waiter.answered_at)
     if given is None:
         laps = timings.put_aside()
-        given = await asyncio.to_thread(_committed_elsewhere, waiter.ask)
-        timings.take_up(laps)
+        try:
+            given = await asyncio.to_thread(_committed_elsewhere, waiter.ask)
+        finally:
+            timings.take_up(laps)
     return _given(waiter, rows, *given)
 
 
