@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import threading
 import time
 from functools import partial
 from hashlib import sha256
@@ -15,9 +14,9 @@ FRESH_SECONDS = 1.0
 """How long what was looked up is good; a process that did not revoke a key may take it twice as long."""
 _MOST_HELD = 10_000
 
-_held: dict[bytes, tuple[float, float, ApiKey]] = {}
-"""By digest: when somebody is to look again, when nobody takes it any more, the key."""
-_lock = threading.Lock()
+_held: refreshing.Held[bytes, ApiKey] = refreshing.Held(
+    lambda: FRESH_SECONDS, lambda: time.monotonic(), _MOST_HELD
+)
 
 
 def find(text: str) -> ApiKey | None:
@@ -26,50 +25,23 @@ def find(text: str) -> ApiKey | None:
     Keys are held by the digest of their text, so what is in memory opens nothing.
     """
     digest = sha256(text.encode(errors="replace")).digest()
-    known = _fresh(digest, text)
-    if known is not None:
-        return known
-    return _look(digest, text)
+    look = partial(_look, digest, text)
+    known = _held.get(digest, look)
+    return look() if known is None else known
 
 
 def _look(digest: bytes, text: str) -> ApiKey | None:
     row = _find(text)
-    with _lock:
-        if len(_held) >= _MOST_HELD:
-            _held.clear()
-        if row is None:
-            _held.pop(digest, None)
-        else:
-            now = time.monotonic()
-            _held[digest] = (now + FRESH_SECONDS, now + 2 * FRESH_SECONDS, row)
+    if row is None:
+        _held.drop(digest)
+    else:
+        _held.put(digest, row)
     return row
-
-
-def _fresh(digest: bytes, text: str) -> ApiKey | None:
-    """Of many callers who meet a stale key, one looks again while the others go on for a moment."""
-    known = _held.get(digest)
-    if known is None:
-        return None
-    now = time.monotonic()
-    stale_at, ends_at, row = known
-    if now < stale_at:
-        return row
-    if now >= ends_at:
-        return None
-    on_loop = refreshing.is_on_loop()
-    if on_loop:
-        refreshing.later(partial(_look, digest, text))
-    with _lock:
-        if _held.get(digest) is known:
-            # Until its end at most, or it would be good for ever where nobody gets to look.
-            _held[digest] = (ends_at, ends_at, row)
-    return row if on_loop else None
 
 
 def forget() -> None:
     """Look every key up again in this process: something about one of them changed."""
-    with _lock:
-        _held.clear()
+    _held.clear()
 
 
 def _find(text: str) -> ApiKey | None:

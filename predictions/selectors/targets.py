@@ -16,6 +16,7 @@ from predictions.values import Actor
 
 FRESH_SECONDS = 1.0
 """How long what was looked up is good; a process answers with it at most twice as long after somebody changed it."""
+_MOST_HELD = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,38 +38,16 @@ class Target:
 
 class _Shelf:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+        self._held: refreshing.Held[str, Target] = refreshing.Held(lambda: FRESH_SECONDS, clock, _MOST_HELD)
         self._lock = threading.Lock()
-        # By slug: when somebody is to look again, when nobody takes it any more, what was found.
-        self._held: dict[str, tuple[float, float, Target]] = {}
         self._compiled: dict[int, tuple[Signature, Validator]] = {}
 
     def get(self, slug: str) -> Target | None:
-        """What is held and fresh. Of many callers who meet a stale one, one looks again while the others go on."""
-        held = self._held.get(slug)
-        if held is None:
-            return None
-        now = self._clock()
-        stale_at, ends_at, target = held
-        if now < stale_at:
-            return target
-        if now >= ends_at:
-            return None
-        on_loop = refreshing.is_on_loop()
-        with self._lock:
-            now_held = self._held.get(slug)
-            if now_held is not held and now_held is not None:
-                return now_held[2]
-            if on_loop:
-                refreshing.later(lambda: self.put(_load(slug)))
-            # Good for the others until its end at most; this caller brings the new one.
-            self._held[slug] = (ends_at, ends_at, target)
-        return target if on_loop else None
+        """What is held and fresh."""
+        return self._held.get(slug, lambda: self.put(_load(slug)))
 
     def put(self, target: Target) -> None:
-        with self._lock:
-            now = self._clock()
-            self._held[target.slug] = (now + FRESH_SECONDS, now + 2 * FRESH_SECONDS, target)
+        self._held.put(target.slug, target)
 
     def compiled(self, revision_id: int, document: dict[str, object]) -> tuple[Signature, Validator]:
         known = self._compiled.get(revision_id)
@@ -82,8 +61,8 @@ class _Shelf:
         return known
 
     def clear(self) -> None:
+        self._held.clear()
         with self._lock:
-            self._held.clear()
             self._compiled.clear()
 
 
