@@ -219,17 +219,12 @@ def _name_of(header: bytes) -> str:
 
 async def _read(call: Call, receive: Receive) -> bool:
     """The whole body into the call; False when its sender went away."""
-    message = await receive()
-    if message["type"] == "http.request" and not message.get("more_body"):
-        call.body = message.get("body", b"")
-        return True
     pieces = []
-    while message["type"] == "http.request":
+    while (message := await receive())["type"] == "http.request":
         pieces.append(message.get("body", b""))
         if not message.get("more_body"):
             call.body = b"".join(pieces)
             return True
-        message = await receive()
     return False
 
 
