@@ -69,12 +69,22 @@ def proportional_bytes(processes: Iterable[psutil.Process]) -> int:
 
 def cpu_seconds(processes: Iterable[psutil.Process]) -> float:
     """Processor time these processes have used since they started."""
-    total = 0.0
+    return sum(cpu_by_process(processes).values())
+
+
+def cpu_by_process(processes: Iterable[psutil.Process]) -> dict[int, float]:
+    """The same, by process id."""
+    found = {}
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             times = process.cpu_times()
-            total += times.user + times.system
-    return total
+            found[process.pid] = times.user + times.system
+    return found
+
+
+def used_between(before: Mapping[int, float], after: Mapping[int, float]) -> float:
+    """Processor seconds from one ``cpu_by_process`` to the next; what ended in between is left out."""
+    return sum(seconds - before.get(pid, 0.0) for pid, seconds in after.items())
 
 
 def check_alive(process: psutil.Process, log: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from benchmarks import load, machine
 from benchmarks.contestants import Contestant
 from benchmarks.load import Load
-from benchmarks.processes import cpu_seconds
+from benchmarks.processes import cpu_by_process, used_between
 
 CONNECTIONS = (1, 16, 64)
 QUIET_SECONDS = 0.5
@@ -43,6 +43,8 @@ class Plan:
 class Window:
     """One window. ``cpu_us`` per answer and ``other_cores`` (used by neither contestant nor wrk) from processor times.
 
+    ``loop_ms`` is what a fixed loop took just before: how fast the machine was.
+
     ``rows`` are those PostgreSQL has more than before; None for a contestant without a history.
     """
 
@@ -54,6 +56,7 @@ class Window:
     idle_rival_cores: float
     other_cores: float
     load_average: float
+    loop_ms: float
 
     def document(self) -> dict[str, Any]:
         """For the JSON file."""
@@ -78,11 +81,12 @@ def one_window(
 ) -> Window:
     """One window of one contestant while the rivals idle."""
     before = settle(contestant)
+    loop = machine.loop_ms()
     groups = [contestant, *rivals]
     begun, at = machine.moment([_cpu(one) for one in groups]), time.monotonic()
     seen = load.drive(contestant, bodies, connections=connections, seconds=seconds)
     ended, lasted = machine.moment([_cpu(one) for one in groups]), time.monotonic() - at
-    used = [after - first for after, first in zip(ended.groups, begun.groups, strict=True)]
+    used = [used_between(first, after) for first, after in zip(begun.groups, ended.groups, strict=True)]
     known = sum(used) + ended.children - begun.children
     after = settle(contestant)
     rows = None if before is None or after is None else after - before
@@ -96,6 +100,7 @@ def one_window(
         idle_rival_cores=sum(used[1:]) / lasted,
         other_cores=max(ended.busy - begun.busy - known, 0.0) / lasted,
         load_average=machine.load_average(),
+        loop_ms=loop,
     )
 
 
@@ -141,9 +146,10 @@ def summary(windows: Sequence[Window]) -> dict[str, Any]:
         "errors": sum(window.load.errors for window in windows),
         "rows": None if windows[0].rows is None else sum(window.rows or 0 for window in windows),
         "cpu_us": median(window.cpu_us for window in windows),
+        "loop_ms": median(window.loop_ms for window in windows),
         "is_noisy": any(window.other_cores > NOISY_CORES for window in windows),
     }
 
 
-def _cpu(contestant: Contestant) -> float:
-    return sum(cpu_seconds(part) for part in contestant.processes().values())
+def _cpu(contestant: Contestant) -> dict[int, float]:
+    return cpu_by_process(process for part in contestant.processes().values() for process in part)

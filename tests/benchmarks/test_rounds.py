@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from benchmarks.processes import used_between
 from benchmarks.rounds import LostRowsError, check_rows, summary
 from tests.benchmarks.builders import window
 
@@ -36,3 +37,7 @@ def test_answers_and_rows_add_up() -> None:
 def test_one_disturbed_window_marks_the_figure() -> None:
     assert summary([window(), window(other_cores=0.4)])["is_noisy"]
     assert not summary([window(), window(other_cores=0.1)])["is_noisy"]
+
+
+def test_processor_time_of_what_ended_meanwhile_is_not_taken_from_the_others() -> None:
+    assert used_between({1: 5.0, 2: 90.0}, {1: 6.0, 3: 0.5}) == 1.5
