@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import socket
-from base64 import b64encode
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -24,7 +23,7 @@ def message(*, task: str, queue: str, argument: bytes, expires: float) -> bytes:
     task_id = str(uuid4())
     return _encode(
         {
-            "body": b64encode(b"[[" + argument + b"]" + _EMBED).decode(),
+            "body": (b"[[" + argument + b"]" + _EMBED).decode(),
             "content-encoding": "utf-8",
             "content-type": "application/json",
             "headers": {
@@ -55,7 +54,8 @@ def message(*, task: str, queue: str, argument: bytes, expires: float) -> bytes:
                 "delivery_mode": 2,
                 "delivery_info": {"exchange": "", "routing_key": queue},
                 "priority": 0,
-                "body_encoding": "base64",
+                # Celery's own habit, base64, costs more time than all the rest of a large group's message.
+                "body_encoding": "utf-8",
                 "delivery_tag": task_id,
             },
         }

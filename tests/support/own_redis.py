@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -65,7 +64,7 @@ class OwnRedis:
         """The next group of any queue, as a worker takes it."""
         taken: Any = self.client.brpop(QUEUES, timeout=seconds)
         assert taken is not None, "no message came"
-        body = json.loads(b64decode(json.loads(taken[1])["body"]))
+        body = json.loads(json.loads(taken[1])["body"])
         return msgspec.convert(body[0][0], Group)
 
     def work(self, group: Group) -> int:
