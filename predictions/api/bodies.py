@@ -47,31 +47,35 @@ def decode(body: bytes) -> Any:
         _too_deep()
     except (msgspec.DecodeError, UnicodeDecodeError):
         return _decode_carefully(body)
-    names = _count_names(data)
+    names = _count_names(data, body.count(b"{") + body.count(b"["))
     # A colon stands after each name and inside some texts: fewer names than colons is worth a closer look.
     if names != body.count(b":"):
         return _decode_carefully(body)
     return data
 
 
-def _count_names(data: Any) -> int:
-    """How many names the objects of a decoded text have together. Raises InvalidRequest ``too_deep``."""
-    names = 0
+def _count_names(data: Any, most: int | None = None) -> int:
+    """How many names the objects of a decoded text have together. Raises InvalidRequest ``too_deep``.
+
+    There are ``most`` objects and lists at most: once all of them were seen, nobody looks for more.
+    """
+    names = seen = 0
     level = [data] if isinstance(data, (dict, list)) else []
     for _depth in range(settings.MAX_JSON_DEPTH):
         if not level:
             return names
-        below: list[Any] = []
-        for held in level:
-            items: Iterable[Any] = held
-            if type(held) is dict:
-                names += len(held)
-                items = held.values()
-            below += [item for item in items if type(item) is dict or type(item) is list]
-        level = below
+        names += sum(len(held) for held in level if type(held) is dict)
+        seen += len(level)
+        if seen == most:
+            return names
+        level = [item for held in level for item in _items(held) if type(item) is dict or type(item) is list]
     if level:
         _too_deep()
     return names
+
+
+def _items(held: Any) -> Iterable[Any]:
+    return held.values() if type(held) is dict else held
 
 
 def _decode_carefully(body: bytes) -> Any:
