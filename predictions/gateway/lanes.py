@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from predictions.errors import DeskError, TooManyRequests
-from predictions.gateway.tiers import FAST, HEAVY, Cost, Pace, Tier
+from predictions.gateway.tiers import COLD, FAST, HEAVY, Cost, Pace, Tier
 from predictions.values import Ask, AskReply
 
 MAX_IN_FLIGHT = 4
@@ -99,6 +99,7 @@ class Lane:
         self._in_flight: dict[int, Batch] = {}
         self._cost = Cost()
         self._pace = Pace()
+        self._has_refused = False
         self._made_at = time.monotonic()
         self.last_used = time.monotonic()
 
@@ -137,14 +138,22 @@ class Lane:
             done = self._in_flight.pop(batch_id, None)
             if done is not None and inferred is not None:
                 self._cost.note(inferred, done.rows)
-                self._pace.note(
-                    now=time.monotonic(),
-                    sent_at=done.sent_at,
-                    rows=done.rows,
-                    is_followed=bool(self._pending),
-                )
+                self._note_pace(done)
             may_send = done is not None and self._pending and len(self._in_flight) < self.tier.at_once
             return done, self._take() if may_send else None
+
+    def _note_pace(self, done: Batch) -> None:
+        # Where callers were refused nobody waits behind a group, and the lane would be held for slow for ever.
+        is_followed = bool(self._pending) or self._has_refused
+        self._has_refused = False
+        if done.tier is not COLD:
+            # What that took was loading.
+            self._pace.note(
+                now=time.monotonic(),
+                sent_at=done.sent_at,
+                groups=self._groups(done.rows),
+                is_followed=is_followed,
+            )
 
     def leave(self, waiter: Waiter) -> None:
         """A caller gives up before being sent."""
@@ -189,6 +198,7 @@ class Lane:
         # With nobody before it a caller is let in whatever it costs: its deadline decides.
         seconds = self._expected(waiting + before) if self._pending_rows + before else 0.0
         if seconds > waiter.deadline - time.time():
+            self._has_refused = True
             raise TooManyRequests(
                 "More cases are waiting for this ML model than it can answer in time. Try again in a moment.",
                 code="queue_full",
@@ -196,8 +206,12 @@ class Lane:
             )
 
     def _expected(self, rows: int) -> float:
-        seconds = self._pace.of(rows)
+        seconds = self._pace.of(self._groups(rows))
         return self._cost.of(rows) if seconds is None else seconds / SURE_SHARE
+
+    def _groups(self, rows: int) -> float:
+        """How many full groups so many rows are, 1 at least."""
+        return max(1.0, rows / self._cost.most_rows(self._max_rows))
 
     def _take(self, tier: Tier | None = None) -> Batch | None:
         if not self._pending:

@@ -83,26 +83,30 @@ class Cost:
 class Pace:
     """How fast the groups of one lane really come back while callers wait for the next: queue, worker, storing and all.
 
-    What the runtime takes is little of that where it is fast. Sums of seconds and of rows, so that a large group says
-    more than small ones: under load groups grow, and a row takes less.
+    What the runtime takes is little of that where it is fast. Counted in groups and not in rows: two rows take no longer
+    than one where nobody asks for more, and a few callers with one row each must not make five thousand rows of another
+    look like minutes. A long wait is one of full groups, and by then those are what was measured.
     """
 
-    __slots__ = ("_last", "_rows", "_seconds")
+    __slots__ = ("_groups", "_last", "_seconds")
 
     def __init__(self) -> None:
         self._last = 0.0
         self._seconds = 0.0
-        self._rows = 0.0
+        self._groups = 0.0
 
-    def note(self, *, now: float, sent_at: float, rows: int, is_followed: bool) -> None:
-        """A group came back. ``is_followed``: others wait, so the lane gave what it can."""
+    def note(self, *, now: float, sent_at: float, groups: float, is_followed: bool) -> None:
+        """A message came back with as much as so many full groups, 1 at least.
+
+        ``is_followed``: others wait, so the lane gave what it can.
+        """
         seconds = now - max(self._last, sent_at)
         self._last = now
         if is_followed:
             kept = KEPT / (1.0 + seconds)
             self._seconds = self._seconds * kept + seconds
-            self._rows = self._rows * kept + rows
+            self._groups = self._groups * kept + groups
 
-    def of(self, rows: int) -> float | None:
-        """Seconds until so many rows are answered; None when it was never seen at work."""
-        return self._seconds * rows / self._rows if self._rows else None
+    def of(self, groups: float) -> float | None:
+        """Seconds until so many groups are answered; None when it was never seen at work."""
+        return self._seconds * groups / self._groups if self._groups else None

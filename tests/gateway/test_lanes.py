@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
@@ -289,21 +290,21 @@ def test_a_lone_caller_of_a_hopelessly_slow_runtime_is_let_in():
 def test_what_is_expected_is_how_fast_groups_really_come_back_not_what_the_runtime_takes() -> None:
     lane = new_lane(max_waiting=10**6)
     measure(lane, INSTANT)
-    busy(lane, rows=1, seconds=0.02)
-    lane.join(waiter_of(1, rows=100))
-    lane.join(waiter_of(2, rows=20))
+    busy(lane, rows=256, seconds=0.02)
+    lane.join(waiter_of(1, rows=256 * 100))
+    lane.join(waiter_of(2, rows=256 * 20))
     with pytest.raises(TooManyRequests) as refused:
-        lane.join(waiter_of(3, rows=200))
+        lane.join(waiter_of(3, rows=256 * 200))
     assert 1 <= refused.value.retry_after <= 60
 
 
-def test_a_large_group_that_is_fast_outweighs_small_ones() -> None:
+def test_callers_of_one_row_do_not_make_thousands_of_rows_look_like_minutes() -> None:
     lane = new_lane(max_waiting=10**6)
     measure(lane, INSTANT)
-    busy(lane, rows=1, seconds=0.01)
-    busy(lane, rows=40, seconds=0.01)
-    lane.join(waiter_of(1, rows=100))
-    lane.join(waiter_of(2, rows=2000))
+    busy(lane, rows=1, seconds=0.01, groups=20)
+    lane.join(waiter_of(1))
+    lane.join(waiter_of(2, rows=5000))
+    lane.join(waiter_of(3))
 
 
 def test_time_in_which_nobody_asked_is_not_held_against_a_lane() -> None:
@@ -316,11 +317,41 @@ def test_time_in_which_nobody_asked_is_not_held_against_a_lane() -> None:
     lane.join(waiter_of(2, rows=2000))
 
 
+def test_a_lane_that_had_to_refuse_learns_that_it_is_fast_again() -> None:
+    lane = new_lane(max_waiting=10**6)
+    measure(lane, INSTANT)
+    busy(lane, rows=1, seconds=0.2, groups=3)
+    first = lane.join(waiter_of(1))
+    assert first is not None
+    with pytest.raises(TooManyRequests):
+        lane.join(waiter_of(2, rows=256 * 50))
+    # Nobody is let in to wait behind one caller, so no group is ever followed by another.
+    tries = 0
+    while not lane.waiting_rows and tries < 100:
+        tries += 1
+        if first is not None:
+            lane.finish(first.id, INSTANT)
+        first = lane.join(waiter_of(3))
+        with suppress(TooManyRequests):
+            lane.join(waiter_of(4, rows=256 * 50))
+    assert 1 < tries < 100
+
+
+def test_what_loading_took_is_not_held_against_a_lane() -> None:
+    lane = new_lane(max_waiting=10**6)
+    first = lane.join(waiter_of(1))
+    lane.join(waiter_of(2))
+    time.sleep(0.2)
+    assert first is not None
+    lane.finish(first.id, INSTANT)
+    lane.join(waiter_of(3, rows=256 * 50))
+
+
 def test_groups_under_way_at_once_share_the_time() -> None:
     pace = Pace()
     for now in (10.5, 10.5, 11.0, 11.0):
-        pace.note(now=now, sent_at=now - 0.5, rows=5, is_followed=True)
-    # Twenty rows in one second, and what came first counts a little less.
+        pace.note(now=now, sent_at=now - 0.5, groups=5, is_followed=True)
+    # Twenty groups in one second, and what came first counts a little less.
     assert pace.of(20) == pytest.approx(1.0, rel=0.1)
 
 
@@ -329,11 +360,11 @@ def test_a_lane_that_slows_down_is_believed_within_some_groups() -> None:
     now = 0.0
     for seconds in [0.01] * 50 + [1.0] * 4:
         now += seconds
-        pace.note(now=now, sent_at=now - seconds, rows=10, is_followed=True)
+        pace.note(now=now, sent_at=now - seconds, groups=10, is_followed=True)
     assert pace.of(100) == pytest.approx(10.0, rel=0.2)
 
 
 def test_groups_that_nobody_waits_behind_say_nothing_of_what_a_lane_can_give() -> None:
     pace = Pace()
-    pace.note(now=5.0, sent_at=4.0, rows=1, is_followed=False)
+    pace.note(now=5.0, sent_at=4.0, groups=1, is_followed=False)
     assert pace.of(1000) is None
