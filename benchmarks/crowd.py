@@ -40,7 +40,8 @@ class Seen:
 class Stream:
     """Who asks what.
 
-    Without a ``rate`` every connection asks again as soon as it has its answer, be it a refusal. With one, so many come a
+    Without a ``rate`` every connection asks again as soon as it has its answer, be it a refusal; when it ``heeds`` them,
+    not before the time that a refusal names. With a rate, so many come a
     second whether or not others wait, over up to ``connections`` connections; their time counts from when they came.
     """
 
@@ -50,6 +51,7 @@ class Stream:
     headers: Mapping[str, str]
     connections: int
     rate: float | None = None
+    heeds: bool = False
 
     def requests(self, url: str) -> list[bytes]:
         """The bytes of each request."""
@@ -124,6 +126,7 @@ class _Line:
 
     def __init__(self, stream: Stream, told: Told) -> None:
         self.told = told
+        self.heeds = stream.heeds
         self.step = 1 / stream.rate if stream.rate else None
         places = [(urlsplit(url), cycle(stream.requests(url))) for url in stream.urls]
         self.connections = [
@@ -160,7 +163,7 @@ class _Driver:
             if meanwhile is not None:
                 meanwhile(now)
         for connection in list(self._busy.values()):
-            self._end(connection, BROKEN, says_when=False, closes=True)
+            self._end(connection, BROKEN, wait=None, closes=True)
 
     def close(self) -> None:
         """Close every connection."""
@@ -191,7 +194,7 @@ class _Driver:
         try:
             connection.ask(self._poll, at)
         except OSError:
-            self._end(connection, BROKEN, says_when=False, closes=True)
+            self._end(connection, BROKEN, wait=None, closes=True)
         else:
             self._busy[connection.number] = connection
 
@@ -206,17 +209,18 @@ class _Driver:
             try:
                 found = connection.read()
             except OSError:
-                found = (BROKEN, False, True)
+                found = (BROKEN, None, True)
             if found is not None:
-                self._end(connection, found[0], says_when=found[1], closes=found[2])
+                self._end(connection, found[0], wait=found[1], closes=found[2])
 
-    def _end(self, connection: Connection, status: int, *, says_when: bool, closes: bool) -> None:
+    def _end(self, connection: Connection, status: int, *, wait: float | None, closes: bool) -> None:
         now = self._now()
         line: _Line = connection.owner
-        line.told.seen.append(Seen(now, now - connection.asked_at, status, says_when))
+        line.told.seen.append(Seen(now, now - connection.asked_at, status, wait is not None))
         self._busy.pop(connection.number, None)
         if closes:
             connection.close(self._poll)
         line.free.append(connection)
         if line.step is None:
-            self._plan(now + (REST_SECONDS if status == BROKEN else 0.0), line)
+            rest = REST_SECONDS if status == BROKEN else 0.0
+            self._plan(now + (max(rest, wait or 0.0) if line.heeds else rest), line)

@@ -41,10 +41,10 @@ class Connection:
         # A request is a few kilobytes and nothing else is under way: the kernel takes it whole.
         self._socket.sendall(next(self._requests))
 
-    def read(self) -> tuple[int, bool, bool] | None:
-        """Status, whether it says when to come back, whether the server closes; None before the end.
+    def read(self) -> tuple[int, float | None, bool] | None:
+        """Status, after how many seconds to come back (None when it does not say), whether the server closes.
 
-        Raises OSError when the server went away.
+        None before the end. Raises OSError when the server went away.
         """
         if self._socket is None:
             raise ConnectionResetError
@@ -63,9 +63,9 @@ class Connection:
             return None
         status = int(self._buffer[9:12])
         if status < 300:
-            return status, False, False
+            return status, None, False
         head = self._buffer[:end].lower()
-        return status, b"\r\nretry-after:" in head, b"\r\nconnection: close" in head
+        return status, _wait(head), b"\r\nconnection: close" in head
 
     def close(self, poll: select.epoll) -> None:
         """Close; the next question opens another."""
@@ -73,6 +73,11 @@ class Connection:
             poll.unregister(self._socket.fileno())
             self._socket.close()
             self._socket = None
+
+
+def _wait(head: bytes) -> float | None:
+    place = head.find(b"\r\nretry-after:")
+    return None if place < 0 else float(head[place + 14 :].split(b"\r\n", 1)[0])
 
 
 def _length(head: bytes) -> int | None:

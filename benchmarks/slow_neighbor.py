@@ -1,8 +1,8 @@
 """Does an ml_model that takes two seconds a row slow down another one? ``python -m benchmarks.slow_neighbor --help``.
 
-A logistic regression is asked by 16 callers: alone, beside 8 callers of the slow one, and beside 64 of them, in turn. Beside
-the ratio of the latencies stands what the processor alone explains: the slow one burns a core of the machine
-while it infers, whoever asks it.
+A logistic regression is asked by 16 callers: alone, beside 8 and 64 callers of the slow one who wait as long as their
+refusals say, and beside 64 who ask again at once, in turn. The slow one burns a core of the machine while it infers,
+whoever asks it; those who ask again at once cost processor time besides, for reading and refusing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from benchmarks.rounds import settle
 from benchmarks.site import Site, opened
 
 FAST_CALLERS = 16
-SLOW_CALLERS = (0, 8, 64)
+NEIGHBORS = ((0, True), (8, True), (64, True), (64, False))
+"""Callers of the slow one, and whether they heed ``Retry-After``."""
 BAR = 1.5
 """How much longer the fast one's callers may wait beside a slow one."""
 
@@ -34,6 +35,7 @@ class Row:
     """One window. Latencies of the fast one's 2xx in milliseconds; ``busy_cores``: of the whole machine."""
 
     slow_callers: int
+    heeds: bool
     rate: float
     p50: float
     p99: float
@@ -43,13 +45,15 @@ class Row:
     busy_cores: float
 
 
-def stream_of(name: str, contestant: Contestant, rows: Sequence[cases.Row], connections: int) -> Stream:
+def stream_of(
+    name: str, contestant: Contestant, rows: Sequence[cases.Row], connections: int, *, heeds: bool = False
+) -> Stream:
     """Callers of one ml_model, each with a row of its own."""
     bodies = [contestant.body_of([row]) for row in rows]
-    return Stream(name, [contestant.url], bodies, contestant.headers, connections=connections)
+    return Stream(name, [contestant.url], bodies, contestant.headers, connections=connections, heeds=heeds)
 
 
-def window(fast: Stream, slow: Stream | None, slow_callers: int, seconds: float) -> tuple[Row, list[Told]]:
+def window(fast: Stream, slow: Stream | None, seconds: float) -> tuple[Row, list[Told]]:
     """The fast one asked for so long, beside the slow one or alone."""
     psutil.cpu_percent()
     busy: list[float] = []
@@ -62,7 +66,8 @@ def window(fast: Stream, slow: Stream | None, slow_callers: int, seconds: float)
     told = crowd.drive([fast] if slow is None else [fast, slow], seconds, note)
     quick, other = told[fast.name], told.get("slow", Told())
     row = Row(
-        slow_callers=slow_callers,
+        slow_callers=slow.connections if slow else 0,
+        heeds=slow.heeds if slow else True,
         rate=quick.rate(seconds),
         p50=quick.milliseconds(0.5),
         p99=quick.milliseconds(0.99),
@@ -78,17 +83,17 @@ def measure(site: Site, fast: cases.Subject, slow: cases.Subject, seconds: float
     """All windows in turn. Raises LostRowsError."""
     quick, late = site.contestant(fast), site.contestant(slow)
     asked = stream_of("fast", quick, fast.rows, FAST_CALLERS)
-    window(asked, None, 0, min(seconds, 3.0))  # warm-up
+    window(asked, None, min(seconds, 3.0))  # warm-up
     found = []
     for _ in range(rounds):
-        for callers in SLOW_CALLERS:
+        for callers, heeds in NEIGHBORS:
             before = settle(quick) or 0
-            beside = stream_of("slow", late, slow.rows, callers) if callers else None
-            row, told = window(asked, beside, callers, seconds)
+            beside = stream_of("slow", late, slow.rows, callers, heeds=heeds) if callers else None
+            row, told = window(asked, beside, seconds)
             both = Told(seen=[one for part in told for one in part.seen])
             check_rows(both, (settle(quick) or 0) - before)
             site.check_alive()
-            print(f"  beside {callers} slow callers: p99 {row.p99:.1f} ms", flush=True)
+            print(f"  beside {callers} slow callers{_manner(heeds)}: p99 {row.p99:.1f} ms", flush=True)
             found.append(row)
     return found
 
@@ -102,16 +107,20 @@ def table(rows: Sequence[Row]) -> list[str]:
     lines = [head, "|---" * head.count(" |") + "|"]
     alone = [row for row in rows if row.slow_callers == 0]
     base50, base99 = median(row.p50 for row in alone), median(row.p99 for row in alone)
-    for callers in SLOW_CALLERS:
-        these = [row for row in rows if row.slow_callers == callers]
+    for callers, heeds in NEIGHBORS:
+        these = [row for row in rows if (row.slow_callers, row.heeds) == (callers, heeds)]
         p50, p99 = median(row.p50 for row in these), median(row.p99 for row in these)
         lines.append(
-            f"| {callers} | {median(row.rate for row in these):,.0f} | {p50:.1f} | {p99:.1f} "
+            f"| {callers}{_manner(heeds)} | {median(row.rate for row in these):,.0f} | {p50:.1f} | {p99:.1f} "
             f"| {p50 / base50:.2f} | {p99 / base99:.2f}{' (over the bar)' if p99 > BAR * base99 else ''} "
             f"| {sum(row.refused for row in these)} | {sum(row.slow_answered for row in these)} "
             f"| {sum(row.slow_refused for row in these)} | {median(row.busy_cores for row in these):.2f} |"
         )
     return lines
+
+
+def _manner(heeds: bool) -> str:
+    return "" if heeds else " that ask again at once"
 
 
 def main(arguments: Sequence[str]) -> None:

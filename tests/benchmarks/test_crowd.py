@@ -118,6 +118,14 @@ def test_without_a_server_it_goes_on_trying_and_counts() -> None:
     assert 2 <= len(told.seen) <= 20
 
 
+@pytest.mark.parametrize("heeds", [True, False])
+def test_who_heeds_a_refusal_comes_back_when_it_says(heeds: bool) -> None:
+    with serving((503, {"Retry-After": "0.2"})) as server:
+        stream = Stream("all", [server.url], [b"{}"], {}, 2, heeds=heeds)
+        told = drive([stream], 0.3)["all"]
+    assert (len(told.seen) == 4) is heeds
+
+
 def test_arrivals_do_not_wait_for_answers() -> None:
     with serving((200, {}), seconds=0.2) as server:
         told = asking(server, 60, rate=100.0)
