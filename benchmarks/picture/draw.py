@@ -63,7 +63,8 @@ def chart(run: dict[str, Any]) -> alt.FacetChart:
     ).properties(width=WIDTH, height=HEIGHT)
     notes = [
         "Each point: 1, 16 or 64 connections, as written beside it. Right and down is better.",
-        "Model Desk stores each answer in PostgreSQL before it is sent; the others keep nothing.",
+        "Model Desk stores each answer in PostgreSQL before it is sent; the others keep nothing. It is drawn from its first pair;",
+        "the table has every pair, and only pairs were measured at the same time.",
         *(
             ["A quick run on a busy machine: it shows that everything works, not how fast."]
             if run["is_quick"]
