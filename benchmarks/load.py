@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -48,6 +49,12 @@ def write_bodies(bodies: Sequence[bytes], file: Path) -> Path:
     """One body a line; JSON as we write it has no line ends of its own."""
     file.write_bytes(b"\n".join(bodies) + b"\n")
     return file
+
+
+def require_wrk() -> None:
+    """Say before anything is started that the load generator is not there. Raises LoadError."""
+    if shutil.which("wrk") is None:
+        raise LoadError("the load generator wrk is missing. On Debian and Ubuntu: apt-get install wrk")
 
 
 def command(contestant: Contestant, bodies: Path, *, connections: int, seconds: float) -> list[str]:

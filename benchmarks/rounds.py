@@ -115,15 +115,19 @@ def check_rows(answered: int, rows: int | None, connections: int) -> None:
         )
 
 
-def settle(contestant: Contestant) -> int | None:
-    """Wait until a history stops growing, and count it; without a history wait as long as that would take."""
+def settle(contestant: Contestant, quiet: float | None = None) -> int | None:
+    """Wait until a history stops growing, and count it; without a history wait as long as that would take.
+
+    ``quiet``: seconds without a new row after which it stands still; more than what a group of a slow one takes.
+    """
+    quiet = QUIET_SECONDS if quiet is None else quiet
     if contestant.count_rows is None:
-        time.sleep(QUIET_SECONDS)
+        time.sleep(quiet)
         return None
     until = time.monotonic() + MOST_QUIET_SECONDS
     count = contestant.count_rows()
     while time.monotonic() < until:
-        time.sleep(QUIET_SECONDS)
+        time.sleep(quiet)
         now = contestant.count_rows()
         if now == count:
             return count
