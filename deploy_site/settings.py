@@ -60,6 +60,13 @@ SANDBOX_WALL_SECONDS = env.integer("SANDBOX_WALL_SECONDS", 600, minimum=1)
 SANDBOX_FILE_BYTES = env.integer("SANDBOX_FILE_BYTES", 1024**3, minimum=1)
 SANDBOX_PROCESSES = env.integer("SANDBOX_PROCESSES", 64, minimum=1)
 
+# Environments for files of other scikit-learn releases: where they lie, how long one may take to be made, whether the
+# package index may be asked, and Pythons that are not found by themselves.
+ENVIRONMENTS_DIR = env.path("ENVIRONMENTS_DIR", VAR_DIR / "environments")
+ENVIRONMENT_SECONDS = env.integer("ENVIRONMENT_SECONDS", 900, minimum=1)
+ENVIRONMENTS_OFFLINE = env.flag("ENVIRONMENTS_OFFLINE", default=False)
+ENVIRONMENT_PYTHONS = env.csv("ENVIRONMENT_PYTHONS", [])
+
 THROTTLE_ANONYMOUS = env.text("THROTTLE_ANONYMOUS", "120/min")
 THROTTLE_KEY = env.text("THROTTLE_KEY", "100000/min")
 THROTTLE_USER = env.text("THROTTLE_USER", "6000/min")

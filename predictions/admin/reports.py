@@ -19,6 +19,7 @@ MAX_ITEMS = 200
 STEP_NAMES = {
     "store": gettext_lazy("Store the file"),
     "scan": gettext_lazy("Scan without opening"),
+    "environment": gettext_lazy("Prepare its environment"),
     "open": gettext_lazy("Open in the sandbox"),
     "inspect": gettext_lazy("Read inputs and outputs"),
     "convert": gettext_lazy("Convert to ONNX"),

@@ -177,16 +177,8 @@ def require_acceptable(report: ScanReport) -> None:
     """
     if report.verdict == "refuse":
         raise BadModelFile(report.message, code=report.code)
-    running = _installed("sklearn")
-    for version in report.sklearn_versions:
-        if running is not None and not same_release(version, running):
-            raise BadModelFile(
-                f"This file was made with scikit-learn {shown(version)} and this site runs {running}. "
-                f"Train and save it again with scikit-learn {running}, or bring it as ONNX.",
-                code="other_version",
-            )
     for library in report.libraries:
-        if library not in LIBRARIES or _installed(library) is None:
+        if library not in LIBRARIES:
             raise BadModelFile(
                 f"This file needs the library {shown(library)}, which this site does not have. "
                 "Bring the estimator as ONNX, or one made of scikit-learn parts only.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from predictions.models.api_keys import ApiKey
 from predictions.models.blocks import PredictionBlock
+from predictions.models.environments import Environment
 from predictions.models.jobs import Job
 from predictions.models.ml_models import Deployment, MLModel, ModelVersion, SignatureRevision, Source
 from predictions.models.predictions import Prediction, Review
@@ -12,6 +13,7 @@ from predictions.models.scoring import ScoreFile, ScorePiece
 __all__ = [
     "ApiKey",
     "Deployment",
+    "Environment",
     "Job",
     "MLModel",
     "ModelVersion",

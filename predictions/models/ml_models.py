@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from predictions.models.environments import Environment
 from predictions.models.ids import new_id
 
 
@@ -94,6 +95,9 @@ class ModelVersion(models.Model):
     artifact_key = models.CharField(max_length=255)
     artifact_sha256 = models.CharField(max_length=64)
     artifact_size = models.BigIntegerField()
+    environment = models.ForeignKey(
+        Environment, on_delete=models.PROTECT, null=True, blank=True, related_name="versions"
+    )
     plan = models.JSONField(null=True, blank=True)
     report = models.JSONField(default=dict, blank=True)
     libraries = models.JSONField(default=dict, blank=True)

@@ -46,19 +46,23 @@ class Child:
         files: Mapping[str, Path],
         limits: Limits,
         talk: bool = False,
+        python: Path | None = None,
     ) -> None:
-        """``talk``: standard input is a pipe to write to and output is thrown away, for servers."""
+        """``talk``: standard input is a pipe to write to and output is thrown away, for servers.
+
+        ``python``: the interpreter of another environment; the site's own without it.
+        """
         self.folder = folders.prepare(files)
         self._open: list[int] = []
         try:
             (self.folder / PAYLOAD).write_text(json.dumps(payload), encoding="utf-8")
-            self._start(operation, limits, talk=talk)
+            self._start(operation, limits, talk=talk, python=python)
         except BaseException:
             self._close_pipes()
             folders.remove(self.folder)
             raise
 
-    def _start(self, operation: str, limits: Limits, *, talk: bool) -> None:
+    def _start(self, operation: str, limits: Limits, *, talk: bool, python: Path | None) -> None:
         lifeline_read, self._lifeline = self._pipe()
         self.control, control_write = self._pipe()
         self.events, events_write = self._pipe()
@@ -76,7 +80,7 @@ class Child:
         )
         scratch = str(self.folder / "tmp")
         self.process = subprocess.Popen(
-            [sys.executable, "-I", "-B", str(LAUNCHER), orders.to_argument()],
+            [str(python or sys.executable), "-I", "-B", str(LAUNCHER), orders.to_argument()],
             env={**_ENVIRONMENT, "HOME": scratch, "TMPDIR": scratch},
             cwd=self.folder,
             stdin=subprocess.PIPE if talk else subprocess.DEVNULL,

@@ -68,11 +68,7 @@ def collect(folder: Path, limit: int) -> tuple[Path, dict[str, Path]]:
     try:
         for number, name in enumerate(_names(folder / "out")):
             target = kept / str(number)
-            with (
-                suppress(RefusedFile),
-                _opened(folder / "out", name, left) as stream,
-                _new(target) as copy,
-            ):
+            with suppress(RefusedFile), _opened(folder / "out", name, left) as stream, _new(target) as copy:
                 left -= _copy(stream, copy, left)
                 found[name] = target
     except BaseException:
@@ -113,9 +109,11 @@ def _opened(folder: Path, name: str, limit: int) -> Any:
 
 def _copy(source: Any, target: Any, limit: int) -> int:
     copied = 0
-    while chunk := source.read(_CHUNK):
+    while True:
+        chunk = source.read(_CHUNK)
+        if not chunk:
+            return copied
         copied += len(chunk)
         if copied > limit:
             raise RefusedFile("too large")
         target.write(chunk)
-    return copied

@@ -51,18 +51,30 @@ class NativeServer:
         file_format: str,
         signature_document: Mapping[str, Any],
         limits: Limits,
+        *,
+        python: Callable[[], Path] | None = None,
     ) -> None:
-        """``source`` is needed at every start: a file that stays, or what makes one for a moment."""
+        """``source`` is needed at every start: a file that stays, or what makes one for a moment.
+
+        ``python`` gives the interpreter of the version's own environment at every start; the site's without it.
+        """
         self._source = (lambda: nullcontext(source)) if isinstance(source, Path) else source
         self._payload = {"file_format": file_format, "signature": dict(signature_document)}
         self._limits = limits
+        self._python = python
         self._lock = threading.Lock()
         self._child: Child | None = None
         self.report = SandboxReport()
 
     @classmethod
     def of_artifact(
-        cls, *, key: str, sha256: str, file_format: str, signature_document: Mapping[str, Any]
+        cls,
+        *,
+        key: str,
+        sha256: str,
+        file_format: str,
+        signature_document: Mapping[str, Any],
+        python: Callable[[], Path] | None = None,
     ) -> NativeServer:
         """A server for a stored artifact, with the site's limits. Each start checks the checksum."""
         return cls(
@@ -70,6 +82,7 @@ class NativeServer:
             file_format,
             signature_document,
             configured.serving_limits(),
+            python=python,
         )
 
     def start(self) -> None:
@@ -125,8 +138,11 @@ class NativeServer:
             return self._child
         self._end()
         limits = replace(self._limits, cpu_seconds=None)
+        python = self._python() if self._python else None
         with self._source() as path:
-            child = Child("serve", self._payload, files={"source": path}, limits=limits, talk=True)
+            child = Child(
+                "serve", self._payload, files={"source": path}, limits=limits, talk=True, python=python
+            )
         self._child = child
         try:
             ready = _read(child, time.monotonic() + _START_SECONDS, frames.MAX_READY)

@@ -15,24 +15,29 @@ MAX_EVENT = 16_000
 
 
 def scan(orders: Orders, payload: dict[str, Any]) -> dict[str, Any]:
-    """Look at the file "source" without opening it. Returns the report of the scan."""
-    return _scan(orders)
+    """Look at the files without opening them. payload: ``files``, their names here, else the one "source".
+
+    Runs in the site's own Python. Returns ``reports``, the scan report of each in that order.
+    """
+    said = _Speaker(orders.events)
+    reports = [_scan(orders, str(name)) for name in payload.get("files", ["source"])]
+    said("scan", _scanned(reports))
+    return {"reports": reports}
 
 
 def build(orders: Orders, payload: dict[str, Any]) -> dict[str, Any]:
-    """Scan, then turn "source" (and "sample") into an artifact in ``out``.
+    """Turn "source" (and "sample") into an artifact in ``out``, in the environment that the file was made with.
 
-    payload: ``file_format`` skips the scan and opens the file as that; only for files this site made itself.
+    payload: ``file_format`` as the scan found it; without it the file is scanned here first.
     Returns what ``build_from_file`` does, with ``artifact`` as a file name, and ``scan``.
     """
     said = _Speaker(orders.events)
     report: dict[str, Any] = {}
     file_format = payload.get("file_format")
     if file_format is None:
-        report = _scan(orders)
+        report = _scan(orders, "source")
         file_format = report["format"]
-        kind = "An ONNX" if file_format == "onnx" else f"A {file_format}"
-        said("scan", f"{kind} file; nothing in it asks for more than a model needs.")
+        said("scan", _scanned([report]))
     sample = orders.scratch / "in" / "sample"
     out = orders.scratch / "out"
     os.environ["HOME"] = str(orders.scratch / "tmp")
@@ -55,12 +60,19 @@ def serve(orders: Orders, payload: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
-def _scan(orders: Orders) -> dict[str, Any]:
+def _scan(orders: Orders, name: str) -> dict[str, Any]:
     scanning = importlib.import_module("predictions.ml.scan")
-    report = scanning.scan_file(orders.scratch / "in" / "source")
+    report = scanning.scan_file(orders.scratch / "in" / name)
     scanning.require_acceptable(report)
     document: dict[str, Any] = report.to_document()
     return document
+
+
+def _scanned(reports: list[dict[str, Any]]) -> str:
+    if len(reports) > 1:
+        return f"{len(reports)} files; nothing in them asks for more than a model needs."
+    kind = "An ONNX" if reports[0]["format"] == "onnx" else f"A {reports[0]['format']}"
+    return f"{kind} file; nothing in it asks for more than a model needs."
 
 
 class _Speaker:

@@ -1,4 +1,7 @@
-"""What the launcher is told: paths, limits and pipes. Nothing secret, it travels on the command line."""
+"""What the launcher is told: paths, limits and pipes. Nothing secret, it travels on the command line.
+
+Runs under Python 3.7 too, as all that the confined process loads: it is started in the environment of a file.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ SYSTEM_READABLE = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True)
 class Orders:
     """One run. ``folder`` is its private folder; ``lifeline``, ``control`` and ``events`` are inherited pipes."""
 
@@ -56,9 +59,7 @@ class Orders:
 def code_paths() -> list[Path]:
     """The Python installation, the virtual environment and this package: what a run reads its code from."""
     roots = {Path(sys.base_prefix).resolve(), Path(sys.prefix).resolve(), PACKAGE}
-    return sorted(
-        root for root in roots if not any(root != other and root.is_relative_to(other) for other in roots)
-    )
+    return sorted(root for root in roots if not any(other in root.parents for other in roots))
 
 
 def readable_paths(extra: Sequence[Path] = ()) -> list[Path]:

@@ -33,14 +33,15 @@ def run(
     limits: Limits,
     on_event: Callable[[dict[str, Any]], None] = lambda event: None,
     should_stop: Callable[[], bool] = lambda: False,
+    python: Path | None = None,
 ) -> SandboxResult:
-    """Run ``operation`` ("scan" or "build", see ``operations``) on copies of ``files``.
+    """Run ``operation`` ("scan" or "build", see ``operations``) on copies of ``files``, with the interpreter ``python``.
 
     on_event gets {"step", "message"} while it runs; should_stop is asked about ten times a second.
     Raises BadModelFile (``too_much_memory``, ``too_slow``, ``too_much_disk``, ``too_many_processes``,
     ``unreadable`` or the code that the operation gave), Stopped when ``should_stop`` said so, SandboxUnavailable.
     """
-    child = Child(operation, payload, files=files, limits=limits)
+    child = Child(operation, payload, files=files, limits=limits, python=python)
     started = time.monotonic()
     try:
         listener = Listener(child, on_event)

@@ -18,6 +18,17 @@ _MAX_INPUTS = 10_000
 _MAX_NESTING = 40
 
 
+class _Scan(msgspec.Struct, frozen=True):
+    """What the rest of the build goes by; the whole report is kept for people."""
+
+    format: Literal["joblib", "pickle", "skops", "onnx"]
+    size: int
+    globals: list[str]
+    sklearn_versions: list[str]
+    libraries: list[str]
+    numpy: str
+
+
 class _Claim(msgspec.Struct, frozen=True):
     signature: dict[str, Any]
     runtime: Literal["onnx", "native"]
@@ -68,6 +79,17 @@ def believed(result: SandboxResult) -> BuildReply:
         notes=[str(_printable(note))[:1000] for note in claim.notes[:100]],
         scan=_printable(claim.scan),
     )
+
+
+def scans_believed(result: SandboxResult) -> list[dict[str, Any]]:
+    """The checked scan reports, one for each file. Raises BadModelFile (``unreadable``) for anything that is not one."""
+    try:
+        _require_shallow(result.value)
+        reports = result.value["reports"]
+        msgspec.convert(reports, list[_Scan])
+    except (msgspec.MsgspecError, ValueError, TypeError, KeyError):
+        raise results.unreadable() from None
+    return [_printable(report) for report in reports]
 
 
 def _signature(document: dict[str, Any]) -> Signature:

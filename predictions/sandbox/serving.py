@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import Any, BinaryIO
+from typing import Any
 
 from predictions.errors import DeskError
 from predictions.ml.native import load_native
-from predictions.sandbox import frames
+from predictions.sandbox import wire
 from predictions.sandbox.orders import Orders
 from predictions.signature.fields import Signature
-from predictions.values import RawAnswer
+
+COULD_NOT = "This version could not answer these values."
 
 
 def serve(orders: Orders, payload: dict[str, Any]) -> None:
@@ -22,35 +23,25 @@ def serve(orders: Orders, payload: dict[str, Any]) -> None:
         except Exception as error:
             _send(out, _failure(error))
             return
-        _send(out, frames.Response(answers=[]))
-        while request := _next(asked):
+        _send(out, wire.answers([]))
+        while True:
+            rows = wire.read_rows(asked)
+            if rows is None:
+                return
             try:
-                answers = [_answer(raw) for raw in runtime.predict(request.rows)]
-                response = frames.Response(answers=answers)
+                response = wire.answers(runtime.predict(rows))
             except Exception as error:
                 response = _failure(error)
             _send(out, response)
 
 
-def _next(stream: BinaryIO) -> frames.Request | None:
-    head = stream.read(frames.LENGTH)
-    if len(head) < frames.LENGTH:
-        return None
-    return frames.requests.decode(stream.read(int.from_bytes(head, "big")))
-
-
-def _send(out: Any, response: frames.Response) -> None:
-    left = memoryview(frames.pack(response))
+def _send(out: Any, response: bytes) -> None:
+    left = memoryview(response)
     while left:
         left = left[out.write(left) :]
 
 
-def _answer(raw: RawAnswer) -> frames.Answer:
-    outputs = dict(raw.outputs) if raw.outputs is not None else None
-    return frames.Answer(raw.class_index, raw.probabilities, raw.value, outputs)
-
-
-def _failure(error: Exception) -> frames.Response:
+def _failure(error: Exception) -> bytes:
     if isinstance(error, DeskError):
-        return frames.Response(code=error.code, message=error.message)
-    return frames.Response(code="model_failed", message="This version could not answer these values.")
+        return wire.failure(error.code, error.message)
+    return wire.failure("model_failed", COULD_NOT)

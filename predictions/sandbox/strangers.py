@@ -53,10 +53,10 @@ def open_the_way(folder: Path) -> None:
     """
     needed = [*code_paths(), folder]
     for closed in closed_ancestors(needed):
-        inside = [path for path in needed if path.is_relative_to(closed)]
+        inside = [path for path in needed if path == closed or closed in path.parents]
         held = [os.open(path, os.O_PATH) for path in inside]
         kernel.mount("none", str(closed), "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "mode=0755,size=1m")
-        for path, descriptor in zip(inside, held, strict=True):
+        for path, descriptor in zip(inside, held):  # noqa: B905 - older Pythons run this too
             path.mkdir(parents=True, exist_ok=True)
             _make_passable(path, closed)
             kernel.mount(f"/proc/self/fd/{descriptor}", str(path), "", kernel.MS_BIND | kernel.MS_REC)

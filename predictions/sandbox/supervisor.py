@@ -66,11 +66,16 @@ def _be_first(orders: Orders, left: set[str], user: int | None) -> None:
             break
     _tell(
         orders,
-        ended=os.waitstatus_to_exitcode(status),
+        ended=_exit_code(status),
         cpu_seconds=round(spent.ru_utime + spent.ru_stime, 2),
         peak_bytes=spent.ru_maxrss * 1024,
     )
     os._exit(0)
+
+
+def _exit_code(status: int) -> int:
+    """``os.waitstatus_to_exitcode`` of Python 3.9: the code of an exit, the negative number of a signal."""
+    return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
 
 
 def _be_confined(orders: Orders, left: set[str], user: int | None) -> None:
@@ -115,7 +120,8 @@ def _watch(orders: Orders, first: int) -> bool:
     """Return once ``first`` was done, used too much, or the caller hung up: then True."""
     poll = select.poll()
     poll.register(orders.lifeline, select.POLLIN | select.POLLHUP)
-    with suppress(OSError):
+    # Before Python 3.9 there is no such call; the end is seen at the next tick then.
+    with suppress(OSError, AttributeError):
         poll.register(os.pidfd_open(first), select.POLLIN)
     while os.waitid(os.P_PID, first, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
         ready = [descriptor for descriptor, _event in poll.poll(_TICK_MILLISECONDS)]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -13,13 +14,14 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, transaction
 
 from predictions import repository, sandbox
+from predictions.environments import needs_of
 from predictions.errors import BadModelFile, DeskError
-from predictions.models import Job, ModelVersion, Source
+from predictions.models import Environment, Job, ModelVersion, Source
 from predictions.repository import Stored
 from predictions.sandbox import SandboxResult, Stopped
 from predictions.sandbox.configured import build_limits
-from predictions.sandbox.replies import BuildReply, believed
-from predictions.services import jobs
+from predictions.sandbox.replies import BuildReply, believed, scans_believed
+from predictions.services import environments, jobs
 from predictions.services.connections import retried
 from predictions.services.progress import Progress
 from predictions.services.sealing import Built, seal
@@ -85,15 +87,29 @@ def actor_of(job: Job) -> Actor:
 def build(job: Job, wish: Wish) -> None:
     """Scan, open, convert, compare and seal; ends the job well. Raises DeskError, and then nothing is left."""
     progress = Progress(job)
-    with _opened(progress, wish.source) as result:
+    with ExitStack() as held:
+        files = _copies(progress, wish.source, held)
+        scan = _scanned(progress, files)
+        environment = _environment(progress, scan)
+        result = held.enter_context(_opened(progress, files, scan, environment))
         reply = believed(result)
         progress.begin("seal")
         stored = _stored(reply, wish.source)
         try:
-            _seal(progress, wish, reply, result, stored)
+            _seal(progress, wish, _Outcome(reply, result, scan, environment), stored)
         except BaseException:
             _let_go(stored, wish.source)
             raise
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What all steps before the seal made."""
+
+    reply: BuildReply
+    result: SandboxResult
+    scan: Mapping[str, Any]
+    environment: Environment | None
 
 
 def _let_go(stored: Stored, source: Source) -> None:
@@ -108,23 +124,66 @@ def _let_go(stored: Stored, source: Source) -> None:
         repository.delete(stored.key)
 
 
-def _opened(progress: Progress, source: Source) -> SandboxResult:
-    """Run the sandbox on the stored bytes. The result is the caller's to close."""
+def _copies(progress: Progress, source: Source, held: ExitStack) -> dict[str, Path]:
+    """The stored bytes as files for the sandbox, for as long as ``held`` is open."""
     progress.begin("store")
-    with ExitStack() as copies:
-        files = {"source": copies.enter_context(repository.local_copy(source.key, source.sha256))}
-        if source.sample_key:
-            files["sample"] = copies.enter_context(repository.local_copy(source.sample_key, None))
-        progress.done(f"{source.filename}: {source.size:,} bytes, SHA-256 {source.sha256[:16]}…")
-        progress.begin("scan")
-        result = sandbox.run(
-            "build",
-            {},
-            files=files,
-            limits=build_limits(),
-            on_event=progress.hear,
+    files = {"source": held.enter_context(repository.local_copy(source.key, source.sha256))}
+    if source.sample_key:
+        files["sample"] = held.enter_context(repository.local_copy(source.sample_key, None))
+    progress.done(f"{source.filename}: {source.size:,} bytes, SHA-256 {source.sha256[:16]}…")
+    return files
+
+
+def _scanned(progress: Progress, files: Mapping[str, Path]) -> Mapping[str, Any]:
+    """What the file says of itself, read by the site's own Python without opening it. Raises BadModelFile."""
+    progress.begin("scan")
+    with sandbox.run(
+        "scan",
+        {"files": ["source"]},
+        files={"source": files["source"]},
+        limits=build_limits(),
+        on_event=progress.hear,
+        should_stop=progress.should_stop,
+    ) as result:
+        progress.leave_sandbox()
+        return scans_believed(result)[0]
+
+
+def _environment(progress: Progress, scan: Mapping[str, Any]) -> Environment | None:
+    """The environment that the file was made with; None for the site's own, which ONNX graphs need no other than."""
+    if scan["format"] == "onnx":
+        return None
+    needs = needs_of([scan])
+    if environments.suits(needs):
+        return None
+    progress.begin("environment")
+    with progress.beating():
+        row = environments.ensure(
+            needs,
+            say=lambda words: jobs.add_log(progress.job, words),
             should_stop=progress.should_stop,
         )
+    if row is not None:
+        progress.done(
+            f"Made with {needs.in_words()}: opened with scikit-learn {row.sklearn} on Python {row.python}."
+        )
+    return row
+
+
+def _opened(
+    progress: Progress, files: Mapping[str, Path], scan: Mapping[str, Any], environment: Environment | None
+) -> SandboxResult:
+    """Run the sandbox on the stored bytes. The result is the caller's to close."""
+    progress.begin("open")
+    result = sandbox.run(
+        "build",
+        {"file_format": scan["format"]},
+        files=files,
+        limits=build_limits(),
+        on_event=progress.hear,
+        should_stop=progress.should_stop,
+        python=None if environment is None else environments.python_of(environment),
+    )
     try:
         progress.leave_sandbox()
         jobs.add_log(progress.job, result.report.sentence())
@@ -142,17 +201,19 @@ def _stored(reply: BuildReply, source: Source) -> Stored:
         return repository.store(stream, kind="artifacts", max_bytes=settings.SANDBOX_FILE_BYTES)
 
 
-def _seal(progress: Progress, wish: Wish, reply: BuildReply, result: SandboxResult, stored: Stored) -> None:
-    job = progress.job
+def _seal(progress: Progress, wish: Wish, outcome: _Outcome, stored: Stored) -> None:
+    job, reply, result = progress.job, outcome.reply, outcome.result
     built = Built(
         signature=reply.signature,
         runtime=reply.runtime,
         plan=reply.plan,
         artifact=stored,
         file_format=reply.file_format,
+        environment=outcome.environment,
         report={
             **reply.report,
-            "scan": reply.scan,
+            "scan": dict(outcome.scan),
+            "environment": _described(outcome.environment),
             "notes": reply.notes,
             "guards": dict(result.guards),
             "sandbox": {
@@ -173,3 +234,14 @@ def _seal(progress: Progress, wish: Wish, reply: BuildReply, result: SandboxResu
         live = " and live" if wish.request.go_live else ""
         progress.done(f"Version {version.number} of {version.ml_model.name} is sealed{live}.")
         jobs.succeed(job, ml_model=version.ml_model, version=version)
+
+
+def _described(environment: Environment | None) -> dict[str, str] | None:
+    if environment is None:
+        return None
+    return {
+        "checksum": environment.checksum,
+        "python": environment.python,
+        "sklearn": environment.sklearn,
+        "lock": environment.lock,
+    }

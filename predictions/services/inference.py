@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -20,7 +21,7 @@ from predictions.ml.runtimes import OnnxRuntime
 from predictions.models import ModelVersion, SignatureRevision
 from predictions.registry import Registry, Runtime
 from predictions.sandbox import NativeServer
-from predictions.services import storing
+from predictions.services import environments, storing
 from predictions.services.answer_cache import Outputs, Rows, answer_cache
 from predictions.services.connections import retried
 from predictions.signature.answers import namer_of
@@ -239,7 +240,9 @@ def _registry() -> Registry:
 
 def _load(version_id: int) -> Runtime:
     version = retried(
-        lambda: ModelVersion.objects.select_related("source", "current_revision").get(pk=version_id)
+        lambda: ModelVersion.objects.select_related("source", "current_revision", "environment").get(
+            pk=version_id
+        )
     )
     if version.current_revision is None:
         raise TryLater("This version is not sealed yet.", code="not_live")
@@ -250,8 +253,14 @@ def _load(version_id: int) -> Runtime:
             sha256=version.artifact_sha256,
             file_format=version.source.format,
             signature_document=document,
+            python=_python_of(version),
         )
         server.start()
         return server
     data = repository.read_verified(version.artifact_key, version.artifact_sha256)
     return OnnxRuntime(data, Plan.from_document(version.plan or {}), Signature.from_document(document))
+
+
+def _python_of(version: ModelVersion) -> Callable[[], Path] | None:
+    row = version.environment
+    return None if row is None else lambda: environments.python_of(row)

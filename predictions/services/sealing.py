@@ -9,7 +9,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import Max
 
-from predictions.models import MLModel, ModelVersion, SignatureRevision, Source
+from predictions.models import Environment, MLModel, ModelVersion, SignatureRevision, Source
 from predictions.repository import Stored
 from predictions.services import deployments, naming
 from predictions.services.carrying import carried_over
@@ -30,6 +30,7 @@ class Built:
     report: Mapping[str, Any]
     libraries: Mapping[str, Any]
     metrics: list[Any]
+    environment: Environment | None = None
 
 
 def seal(
@@ -61,6 +62,7 @@ def seal(
         artifact_key=built.artifact.key,
         artifact_sha256=built.artifact.sha256,
         artifact_size=built.artifact.size,
+        environment=built.environment,
         plan=built.plan,
         report=built.report,
         libraries=built.libraries,

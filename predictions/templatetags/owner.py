@@ -19,6 +19,7 @@ STEPS = {
     "train": gettext_lazy("Train"),
     "store": gettext_lazy("Store the file"),
     "scan": gettext_lazy("Scan without opening"),
+    "environment": gettext_lazy("Prepare its environment"),
     "open": gettext_lazy("Open in the sandbox"),
     "inspect": gettext_lazy("Read the signature"),
     "convert": gettext_lazy("Convert to ONNX"),
