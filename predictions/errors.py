@@ -1,4 +1,4 @@
-"""One family of errors with stable codes. HTTP numbers live in the doors, never here."""
+"""One family of errors with stable codes. HTTP numbers live in the doors, never here. Runs under Python 3.7 too."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RowError:
     """One thing wrong with one row: ``row`` counts from 0, ``field`` is None when the whole row is meant."""
 

@@ -10,9 +10,9 @@ from uuid import UUID
 
 import msgspec
 
-Scalar = str | int | float | bool
-Value = Any
-"""What one input may hold: a scalar, None for missing, or nested lists for a tensor."""
+from predictions.portable import RawAnswer as RawAnswer
+from predictions.portable import Scalar as Scalar
+from predictions.portable import Value as Value
 
 Face = Literal["form", "api", "admin", "file", "article"]
 
@@ -48,20 +48,6 @@ class CheckedRow:
 
     values: tuple[Value, ...]
     warnings: tuple[SoftWarning, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class RawAnswer:
-    """What a runtime says about one row, before names.
-
-    Classification: ``class_index`` into the output's classes and ``probabilities`` in that order (None when
-    the estimator has none). Regression: ``value``. Other graphs: ``outputs`` by output name.
-    """
-
-    class_index: int | None = None
-    probabilities: tuple[float, ...] | None = None
-    value: float | list[float] | None = None
-    outputs: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeGuard
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.base import is_classifier, is_clusterer, is_outlier_detector, is_regressor
+from sklearn import base
+from sklearn.base import is_classifier, is_outlier_detector, is_regressor
 from sklearn.compose import ColumnTransformer
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 from sklearn.pipeline import FeatureUnion, Pipeline
 
 from predictions.errors import BadModelFile
 from predictions.signature.fields import Task
+
+if TYPE_CHECKING:
+    from typing import TypeGuard
+
+
+def _of_kind_clusterer(estimator: Any) -> bool:
+    return getattr(estimator, "_estimator_type", None) == "clusterer"
+
+
+is_clusterer = getattr(base, "is_clusterer", _of_kind_clusterer)
 
 PLAIN = {
     dict: "a dictionary",
@@ -89,7 +100,7 @@ def is_vectorizer(step: Any) -> bool:
         return all(is_vectorizer(part) for _, part in step.transformer_list)
     if isinstance(step, Pipeline):
         return is_vectorizer(steps_of(step)[0])
-    return isinstance(step, CountVectorizer | HashingVectorizer)
+    return isinstance(step, (CountVectorizer, HashingVectorizer))
 
 
 def takes_texts(estimator: Any) -> bool:
@@ -168,7 +179,7 @@ def _advice(found: Any) -> str:
     parts: list[tuple[Any, Any]] = []
     if isinstance(found, Mapping):
         parts = list(found.items())
-    elif isinstance(found, list | tuple):
+    elif isinstance(found, (list, tuple)):
         parts = list(enumerate(found))
     for key, part in parts:
         if _is_estimator(part) and hasattr(part, "predict"):

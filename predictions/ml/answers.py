@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from predictions.errors import ModelFailed
+from predictions.portable import RawAnswer, pairs
 from predictions.signature.fields import Output
-from predictions.values import RawAnswer
 
-Array = np.ndarray[Any, Any]
+if TYPE_CHECKING:
+    Array = np.ndarray[Any, Any]
+else:
+    # NumPy before 1.22 has no types in brackets.
+    Array = np.ndarray
 
 MANY = 64
 """From this many rows on one look by NumPy is cheaper than a look at each number."""
@@ -73,15 +77,13 @@ def class_answers(
     if scores is not None:
         return [
             RawAnswer(class_index=place, value=answer.value)
-            for place, answer in zip(places, value_answers(scores), strict=True)
+            for place, answer in pairs(places, value_answers(scores))
         ]
     if shares is None:
         return [RawAnswer(class_index=place) for place in places]
     if len(shares) != len(places):
         raise ModelFailed("The artifact gave another number of answers than rows; build the file again.")
-    return [
-        RawAnswer(class_index=place, probabilities=row) for place, row in zip(places, shares, strict=True)
-    ]
+    return [RawAnswer(class_index=place, probabilities=row) for place, row in pairs(places, shares)]
 
 
 def _most_probable(shares: list[tuple[float, ...] | None] | None) -> list[int]:
@@ -174,7 +176,7 @@ def json_safe(value: Any) -> Any:
         return json_safe(value.tolist())
     if isinstance(value, Mapping):
         return {str(key): json_safe(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         return [json_safe(item) for item in value]
     if isinstance(value, np.generic):
         return json_safe(value.item())

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, List, Optional
+
+from predictions.portable import Literal
 
 Source = Literal["seen", "spread", "splits"]
 """seen: the exact range of the training data. spread: mean and deviation. splits: where trees divide."""
@@ -12,7 +14,7 @@ Source = Literal["seen", "spread", "splits"]
 MOST_THRESHOLDS = 2000
 
 
-@dataclass(slots=True)
+@dataclass
 class ColumnFacts:
     """Facts about one input column; everything is optional, because estimators differ in what they keep.
 
@@ -47,7 +49,7 @@ class ColumnFacts:
             self.thresholds.add(value)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Origin:
     """A column on its way through a pipeline: ``scale * input + offset`` of the input column ``column``."""
 
@@ -64,5 +66,5 @@ class Origin:
         return Origin(self.column, self.scale * scale, self.offset * scale + offset)
 
 
-Flow = list[Origin | None]
+Flow = List[Optional[Origin]]
 """The columns at one place of a pipeline; None for a column that is no longer one input's own value."""

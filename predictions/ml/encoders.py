@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, Callable, List, Optional
 
 import numpy as np
+from sklearn import preprocessing
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
-from sklearn.feature_selection import SelectorMixin
+from sklearn.feature_selection import SelectKBest
 from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import (
@@ -21,14 +21,20 @@ from sklearn.preprocessing import (
     QuantileTransformer,
     RobustScaler,
     StandardScaler,
-    TargetEncoder,
 )
 
 from predictions.ml.anatomy import is_vectorizer, unwrap
 from predictions.ml.columns import ColumnFacts, Flow, Origin
+from predictions.ml.known_inputs import input_count, input_names
 from predictions.ml.splits import learn_splits
 
-Facts = list[ColumnFacts]
+Facts = List[ColumnFacts]
+SelectorMixin: Any = next(kind for kind in SelectKBest.__mro__ if kind.__name__ == "SelectorMixin")
+"""Its module has moved twice."""
+
+TargetEncoder: Any = getattr(preprocessing, "TargetEncoder", None)
+"""New in scikit-learn 1.3."""
+
 Numbers = Any
 """One number per column: an array or a list."""
 
@@ -50,7 +56,7 @@ def column_facts(estimator: Any, width: int) -> Facts:
 
 def missing_markers(estimator: Any) -> dict[int, Any]:
     """By column: what stands for a missing value where the estimator was fitted with something other than NaN."""
-    width = getattr(estimator, "n_features_in_", None)
+    width = input_count(estimator)
     if width is None:
         return {}
     facts = column_facts(estimator, int(width))
@@ -87,48 +93,77 @@ def _parts(step: Any) -> list[Any]:
 def _pipeline(step: Pipeline, flow: Flow, facts: Facts) -> Flow | None:
     after: Flow | None = flow
     for _, part in step.steps:
-        if part is None or part == "passthrough":
+        if part is None or isinstance(part, str) or hasattr(part, "fit_resample"):
             continue
         if after is None:
-            width = getattr(part, "n_features_in_", None)
+            width = input_count(part)
             if width is None:
                 return None
-            after = [None] * int(width)
+            after = [None] * width
         after = _walk(part, after, facts)
     return after
 
 
 def _columns(step: ColumnTransformer, flow: Flow, facts: Facts) -> Flow | None:
     taken: set[int] = set()
-    outgoing: dict[int, Flow] = {}
+    outgoing: list[Flow | None] = []
     for name, part, columns in step.transformers_:
         places = _places(step, name, columns)
-        if isinstance(part, str) and part == "drop":
+        if (isinstance(part, str) and part == "drop") or not places:
             continue
         taken.update(places)
         inside: Flow = [flow[place] for place in places]
         after = inside if isinstance(part, str) else _walk_part(part, inside, facts)
-        where = step.output_indices_.get(name)
-        if where is not None:
-            width = where.stop - where.start
-            outgoing[where.start] = after if after is not None and len(after) == width else [None] * width
+        outgoing.append(_of_width(after, _width_behind(step, name, part)))
     for place, origin in enumerate(flow):
         if place not in taken and origin is not None:
             facts[origin.column].used = False
-    return [origin for start in sorted(outgoing) for origin in outgoing[start]]
+    if any(after is None for after in outgoing):
+        return None
+    return [origin for after in outgoing if after is not None for origin in after]
+
+
+def _of_width(flow: Flow | None, width: int | None) -> Flow | None:
+    """The flow when it has that width, else as many unknown columns; None when the width is not known either."""
+    if width is None or (flow is not None and len(flow) == width):
+        return flow
+    return [None] * width
+
+
+def _width_behind(step: ColumnTransformer, name: str, part: Any) -> int | None:
+    """How many columns one part of a column transformer gives; before scikit-learn 1.0 only encoders tell."""
+    where = getattr(step, "output_indices_", {}).get(name)
+    if where is not None:
+        return int(where.stop - where.start)
+    last = part.steps[-1][1] if isinstance(part, Pipeline) else part
+    if not isinstance(last, OneHotEncoder):
+        return None
+    dropped = getattr(last, "drop_idx_", None)
+    count = sum(len(categories) for categories in last.categories_)
+    return count - (0 if dropped is None else sum(place is not None for place in dropped))
 
 
 def _places(step: ColumnTransformer, name: str, columns: Any) -> list[int]:
     known = getattr(step, "_transformer_to_input_indices", {}).get(name)
     if known is not None:
         return [int(place) for place in known]
+    names = input_names(step) or []
     if isinstance(columns, slice):
-        return list(range(*columns.indices(step.n_features_in_)))
-    names = [str(item) for item in getattr(step, "feature_names_in_", [])]
+        return _places_of_slice(columns, names, input_count(step) or 0)
     listed = np.atleast_1d(np.asarray(columns, dtype=object))
-    if listed.size and isinstance(listed[0], bool | np.bool_):
+    if listed.size and isinstance(listed[0], (bool, np.bool_)):
         return [int(place) for place in np.flatnonzero(listed.astype(bool))]
     return [names.index(item) if isinstance(item, str) else int(item) for item in listed]
+
+
+def _places_of_slice(columns: slice, names: list[str], width: int) -> list[int]:
+    """Of numbers as in a list; of names with both ends, as pandas cuts."""
+    start, stop = columns.start, columns.stop
+    if isinstance(start, str):
+        start = names.index(start)
+    if isinstance(stop, str):
+        stop = names.index(stop) + 1
+    return list(range(*slice(start, stop, columns.step).indices(width)))
 
 
 def _walk_part(part: Any, flow: Flow, facts: Facts) -> Flow | None:
@@ -153,16 +188,16 @@ def _one_hot(step: Any, flow: Flow, facts: Facts) -> None:
 
 
 def _ordinal(step: OrdinalEncoder, flow: Flow, facts: Facts) -> Flow:
-    _categories(step, flow, facts, handles=step.handle_unknown != "error")
+    _categories(step, flow, facts, handles=getattr(step, "handle_unknown", "error") != "error")
     return [None] * len(flow)
 
 
-def _target(step: TargetEncoder, flow: Flow, facts: Facts) -> None:
+def _target(step: Any, flow: Flow, facts: Facts) -> None:
     _categories(step, flow, facts, handles=True)
 
 
 def _categories(step: Any, flow: Flow, facts: Facts, *, handles: bool) -> None:
-    for origin, categories in zip(flow, step.categories_, strict=False):
+    for origin, categories in zip(flow, step.categories_):
         if origin is None or origin.scale != 1.0 or origin.offset != 0.0:
             continue
         fact = facts[origin.column]
@@ -177,7 +212,7 @@ def _categories(step: Any, flow: Flow, facts: Facts, *, handles: bool) -> None:
 
 def _imputer(step: SimpleImputer, flow: Flow, facts: Facts) -> Flow | None:
     kept: Flow = []
-    for origin, filled in zip(flow, np.asarray(step.statistics_, dtype=object).tolist(), strict=False):
+    for origin, filled in zip(flow, np.asarray(step.statistics_, dtype=object).tolist()):
         empty = isinstance(filled, float) and np.isnan(filled)
         if origin is not None:
             _learn_imputer(step, facts[origin.column], None if empty else filled)
@@ -259,7 +294,7 @@ def _quantile(step: QuantileTransformer, flow: Flow, facts: Facts) -> Flow:
 def _bins(step: KBinsDiscretizer, flow: Flow, facts: Facts) -> None:
     edges = step.bin_edges_
     _ranges(flow, facts, [edge[0] for edge in edges], [edge[-1] for edge in edges], "seen")
-    for origin, inner in zip(flow, edges, strict=False):
+    for origin, inner in zip(flow, edges):
         if origin is not None:
             for edge in inner[1:-1]:
                 facts[origin.column].learn_threshold(origin.back(float(edge)))
@@ -267,9 +302,7 @@ def _bins(step: KBinsDiscretizer, flow: Flow, facts: Facts) -> None:
 
 def _selector(step: Any, flow: Flow, facts: Facts) -> Flow | None:
     kept = step.get_support()
-    return (
-        [origin for origin, keep in zip(flow, kept, strict=True) if keep] if len(kept) == len(flow) else None
-    )
+    return [origin for origin, keep in zip(flow, kept) if keep] if len(kept) == len(flow) else None
 
 
 def _function(step: FunctionTransformer, flow: Flow, facts: Facts) -> Flow | None:
@@ -280,11 +313,11 @@ def _transformed_target(step: TransformedTargetRegressor, flow: Flow, facts: Fac
     return _walk(step.regressor_, flow, facts)
 
 
-VISITS: list[tuple[type, Callable[[Any, Flow, Facts], Flow | None]]] = [
+VISITS: list[tuple[Any, Callable[[Any, Flow, Facts], Optional[Flow]]]] = [
     (Pipeline, _pipeline),
     (ColumnTransformer, _columns),
     (FeatureUnion, _union),
-    (TargetEncoder, _target),
+    *([(TargetEncoder, _target)] if TargetEncoder is not None else []),
     (OneHotEncoder, _one_hot),
     (OrdinalEncoder, _ordinal),
     (SimpleImputer, _imputer),

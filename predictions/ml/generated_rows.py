@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from predictions.ml.columns import ColumnFacts
+from predictions.portable import Literal, Value, pairs
 from predictions.signature.fields import Field, Signature
-from predictions.values import Value
 
 RowKind = Literal["sample", "generated", "boundary", "extreme", "missing", "unseen", "threshold"]
 
@@ -32,7 +31,7 @@ UNKNOWN_SPAN = (-3.0, 3.0)
 UNSEEN_TEXT = "a category never seen"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CheckRow:
     """One row to compare on, why it is there, and the places that were set for that reason."""
 
@@ -57,7 +56,7 @@ def check_rows(
     maker = _Maker(signature, columns, words, np.random.default_rng(seed))
     given = [CheckRow("sample", row) for row in sample if _accepted(row, signature.inputs)][:count]
     rows = given + [CheckRow("generated", maker.row()) for _ in range(count)]
-    if any(is_unbounded(field, facts) for field, facts in zip(signature.inputs, columns, strict=True)):
+    if any(is_unbounded(field, facts) for field, facts in pairs(signature.inputs, columns)):
         # Most quantities are not negative, and an estimator that takes their logarithm answers nothing else.
         rows += [CheckRow("generated", maker.nonnegative(row.values)) for row in rows[-(count // 2) :]]
     bases = [row.values for row in rows]
@@ -69,7 +68,7 @@ def check_rows(
 
 
 def _accepted(row: Sequence[Value], fields: Sequence[Field]) -> bool:
-    return all(value is not None or field.nullable for value, field in zip(row, fields, strict=True))
+    return all(value is not None or field.nullable for value, field in pairs(row, fields))
 
 
 class _Maker:
@@ -86,13 +85,13 @@ class _Maker:
         self.random = random
 
     def row(self) -> tuple[Value, ...]:
-        return tuple(self.value(field, facts) for field, facts in zip(self.fields, self.columns, strict=True))
+        return tuple(self.value(field, facts) for field, facts in pairs(self.fields, self.columns))
 
     def nonnegative(self, row: Sequence[Value]) -> tuple[Value, ...]:
         """The row with numbers above zero wherever nothing says what range they have."""
         return tuple(
-            abs(value) if is_unbounded(field, facts) and isinstance(value, int | float) else value
-            for value, field, facts in zip(row, self.fields, self.columns, strict=True)
+            abs(value) if is_unbounded(field, facts) and isinstance(value, (int, float)) else value
+            for value, field, facts in zip(row, self.fields, self.columns)
         )
 
     def value(self, field: Field, facts: ColumnFacts) -> Value:
@@ -168,7 +167,7 @@ class _Maker:
         for at in range(count if open_ else 0):
             place = open_[at % len(open_)]
             values = [choice.value for choice in self.fields[place].choices]
-            numeric = all(isinstance(value, int | float) for value in values)
+            numeric = all(isinstance(value, (int, float)) for value in values)
             other = max(values) + 1 if numeric else UNSEEN_TEXT  # type: ignore[operator]
             yield self._changed("unseen", bases, at, place, other)
 

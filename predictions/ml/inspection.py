@@ -9,7 +9,7 @@ from typing import Any
 
 from predictions.ml.anatomy import in_words, require_estimator, takes_texts, task_of
 from predictions.ml.columns import ColumnFacts
-from predictions.ml.inspection_inputs import UNUSED, Draft, draft_inputs, sample_rows
+from predictions.ml.inspection_inputs import UNUSED, Draft, draft_inputs, knows_numbers_only, sample_rows
 from predictions.ml.inspection_outputs import draft_outputs, number_outputs
 from predictions.ml.inspection_trials import (
     answers,
@@ -20,18 +20,20 @@ from predictions.ml.inspection_trials import (
     without_probabilities,
 )
 from predictions.ml.native import EstimatorRuntime
+from predictions.ml.questions import Question, codes_unknown
 from predictions.ml.table import Table
+from predictions.portable import Value, pairs
 from predictions.signature.fields import Signature
-from predictions.values import Value
 
 MOST_SAMPLE_ROWS = 200
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Inspection:
     """What was read. ``words`` names the estimator, ``facts`` are sentences for the build report.
 
-    ``columns`` and ``rows`` (the sample's, as the fields take them) serve the parity check and hold case data.
+    ``questions``: what only a person can say, see ``questions``. ``columns`` and ``rows`` (the sample's, as the fields
+    take them) serve the parity check and hold case data.
     """
 
     signature: Signature
@@ -40,6 +42,7 @@ class Inspection:
     notes: tuple[str, ...]
     columns: tuple[ColumnFacts, ...]
     rows: tuple[tuple[Value, ...], ...]
+    questions: tuple[Question, ...] = ()
 
     @property
     def summary(self) -> str:
@@ -64,11 +67,11 @@ def inspect_estimator(estimator: Any, table: Table | None = None) -> Signature:
 def inspect_closely(estimator: Any, table: Table | None = None) -> Inspection:
     """The signature and how it was found.
 
-    Raises BadModelFile: ``not_an_estimator``, ``no_predict``, ``no_inputs``, ``bad_sample``, ``cannot_answer``.
+    Raises BadModelFile: ``not_an_estimator``, ``no_predict``, ``no_inputs``, ``cannot_answer``.
     """
     require_estimator(estimator)
     task = task_of(estimator)
-    drafts, notes = draft_inputs(estimator, table)
+    drafts, notes, questions = draft_inputs(estimator, table)
     names = tuple(draft.field.name for draft in drafts)
     signature = Signature(
         task=task,
@@ -77,6 +80,9 @@ def inspect_closely(estimator: Any, table: Table | None = None) -> Inspection:
     )
     promised = signature.main_output.probabilities
     signature, example, more = settle_example(estimator, without_probabilities(signature), drafts)
+    questions += _codes_unknown(drafts, table)
+    if {item["code"] for item in questions} & {"codes_unknown", "range_mismatch"}:
+        signature, example = _without_whole(signature, example, drafts)
     if promised and answers(estimator, with_probabilities(signature), [example]):
         signature = with_probabilities(signature)
         require_sound_probabilities(estimator, signature, example)
@@ -91,7 +97,33 @@ def inspect_closely(estimator: Any, table: Table | None = None) -> Inspection:
         notes=(*notes, *more),
         columns=tuple(draft.facts for draft in drafts),
         rows=tuple(sample_rows(drafts, MOST_SAMPLE_ROWS)),
+        questions=tuple(questions),
     )
+
+
+def _codes_unknown(drafts: list[Draft], table: Table | None) -> list[Question]:
+    """Inputs that take numbers where the sample has words."""
+    found = []
+    for draft in drafts if table else ():
+        column = table.find(draft.field.name) if table else None
+        coded = draft.field.kind in ("number", "integer") or knows_numbers_only(draft.facts)
+        if column is not None and column.kind in ("choice", "text") and coded and draft.facts.used:
+            found.append(codes_unknown(draft.field.name, column))
+    return found
+
+
+def _without_whole(
+    signature: Signature, example: tuple[Value, ...], drafts: list[Draft]
+) -> tuple[Signature, tuple[Value, ...]]:
+    """Numbers instead of whole numbers: the estimator was fitted on something else than the sample's values."""
+    for draft in drafts:
+        if draft.field.kind == "integer":
+            draft.field = replace(draft.field, kind="number")
+    values = (
+        float(value) if draft.field.kind == "number" and isinstance(value, int) else value
+        for value, draft in pairs(example, drafts)
+    )
+    return signature.with_inputs(tuple(draft.field for draft in drafts)), tuple(values)
 
 
 def _with_targets(estimator: Any, signature: Signature, example: Sequence[Value]) -> Signature:

@@ -6,19 +6,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from predictions.errors import BadModelFile
 from predictions.ml.anatomy import takes_texts
 from predictions.ml.columns import ColumnFacts, Source
 from predictions.ml.encoders import column_facts
+from predictions.ml.naming import names_of
+from predictions.ml.questions import Question, is_of_another_scale, not_in_sample, range_mismatch
 from predictions.ml.table import Column, Table
+from predictions.portable import Value, pairs
 from predictions.signature.fields import Choice, Field, Kind
-from predictions.values import Value
 
 ENOUGH_ROWS = 30
 """From this many rows on a sample says more about the range than a scaler's mean and deviation."""
 
 ENOUGH_INTEGERS = 5
 SIGNIFICANT = 4
+SLACK = 1e-6
+"""For split points that went through a float32 or back through a scaler."""
+
 UNUSED = "Has no effect on the answer."
 SOURCES: dict[Source, str] = {
     "seen": "the smallest and largest value of the training data",
@@ -27,7 +31,7 @@ SOURCES: dict[Source, str] = {
 }
 
 
-@dataclass(slots=True)
+@dataclass
 class Draft:
     """A field in the making, with what it was made from."""
 
@@ -37,64 +41,40 @@ class Draft:
     range_from: str = ""
 
 
-def draft_inputs(estimator: Any, table: Table | None) -> tuple[list[Draft], list[str]]:
-    """One draft per column the estimator was fitted on, in its order, and notes about names.
+def draft_inputs(estimator: Any, table: Table | None) -> tuple[list[Draft], list[str], list[Question]]:
+    """One draft per column the estimator was fitted on, in its order; notes; and what only a person can say.
 
-    Raises BadModelFile: ``bad_sample`` when the sample lacks a column, ``no_inputs`` when nothing says what goes in.
+    Raises BadModelFile ``no_inputs`` when nothing says what goes in.
     """
     if takes_texts(estimator):
-        return [_text_draft(table)], []
-    names, notes = _names(estimator, table)
+        return [_text_draft(table)], [], []
+    naming = names_of(estimator, table)
     drafts = []
-    for place, (name, facts) in enumerate(zip(names, column_facts(estimator, len(names)), strict=True)):
-        column = table.find(name) if table else None
-        if table and column is None and facts.used and not notes:
-            raise BadModelFile(
-                f"The sample has no column {name!r}: add it, or leave the sample out.",
-                code="bad_sample",
-                field=name,
-            )
-        drafts.append(draft_of(name, place, facts, column))
-    return drafts, notes
+    for place, (name, facts) in enumerate(pairs(naming.names, column_facts(estimator, len(naming.names)))):
+        drafts.append(draft_of(name, place, facts, table.find(name) if table else None))
+    notes, questions = list(naming.notes), list(naming.questions)
+    if table and naming.own:
+        lacking = [draft.field.name for draft in drafts if draft.column is None and draft.facts.used]
+        if lacking:
+            questions.append(not_in_sample(lacking))
+            notes.append(f"The sample has no column for {len(lacking)} of {len(drafts)} inputs.")
+    questions += _settle_scales(drafts)
+    return drafts, notes, questions
 
 
-def _names(estimator: Any, table: Table | None) -> tuple[list[str], list[str]]:
-    known = getattr(estimator, "feature_names_in_", None)
-    if known is not None:
-        return [str(name) for name in known], []
-    width = getattr(estimator, "n_features_in_", None)
-    if width is None:
-        if table is None:
-            raise BadModelFile(
-                "The estimator does not say which inputs it takes: bring a sample CSV with its input columns.",
-                code="no_inputs",
-            )
-        return list(table.names), ["The estimator names no inputs; they were taken from the sample."]
-    numbered = [f"feature_{place + 1}" for place in range(int(width))]
-    note = "The file holds no column names"
-    taken = _names_from(table, int(width), getattr(estimator, "classes_", None))
-    if taken:
-        return taken, [f"{note}; they were taken from the sample in its order."]
-    return numbered, [f"{note}; the inputs are numbered in the estimator's order."]
-
-
-def _names_from(table: Table | None, width: int, classes: Any) -> list[str] | None:
-    """The sample's names when their count fits; with one column more, when exactly one looks like the answer."""
-    if table is None or len(table.names) not in (width, width + 1):
-        return None
-    if len(table.names) == width:
-        return list(table.names)
-    answers = [column.name for column in table.columns if looks_like_classes(column, classes)]
-    return [name for name in table.names if name != answers[0]] if len(answers) == 1 else None
-
-
-def looks_like_classes(column: Column, classes: Any) -> bool:
-    """Do all values of a column name classes, with at least two of them there?"""
-    if classes is None or isinstance(classes, list):
-        return False
-    words = {str(value) for value in classes.tolist()}
-    seen = {str(value) for value in column.present}
-    return len(seen) > 1 and seen <= words
+def _settle_scales(drafts: list[Draft]) -> list[Question]:
+    """Where the sample is of another scale than the training data, ranges and examples come from the estimator."""
+    apart = [
+        place
+        for place, draft in enumerate(drafts)
+        if draft.field.kind in ("number", "integer")
+        and draft.facts.used
+        and is_of_another_scale(draft.facts, draft.column)
+    ]
+    for place in apart:
+        draft = drafts[place]
+        drafts[place] = draft_of(draft.field.name, place, draft.facts, None)
+    return [range_mismatch([drafts[place].field.name for place in apart])] if apart else []
 
 
 def _text_draft(table: Table | None) -> Draft:
@@ -109,6 +89,9 @@ def _text_draft(table: Table | None) -> Draft:
 def draft_of(name: str, place: int, facts: ColumnFacts, column: Column | None) -> Draft:
     """What one column becomes, from the encoder first, then the sample, then the scalers and trees."""
     field = Field(name=name, kind="number", order=place)
+    if column is not None and column.kind in ("choice", "text") and knows_numbers_only(facts):
+        # Nothing in the sample's words says anything about the codes that the encoder was fitted on.
+        column = None
     draft = Draft(field, facts, column)
     if not facts.used:
         draft.field = replace(field, kind=_sampled_kind(facts, column), help=UNUSED, order=place + 10_000)
@@ -124,6 +107,11 @@ def draft_of(name: str, place: int, facts: ColumnFacts, column: Column | None) -
     if draft.field.kind in ("number", "integer") and facts.used:
         _set_range(draft)
     return draft
+
+
+def knows_numbers_only(facts: ColumnFacts) -> bool:
+    """Was an encoder fitted on numbers in this column?"""
+    return bool(facts.categories) and not any(isinstance(value, (str, bool)) for value in facts.categories)
 
 
 def _encoded(field: Field, facts: ColumnFacts) -> Field:
@@ -150,7 +138,10 @@ def _whole(facts: ColumnFacts, column: Column) -> bool:
     if len(column.present) < ENOUGH_INTEGERS:
         return False
     exact = (facts.low, facts.high) if facts.source == "seen" else ()
-    return all(value is None or float(value).is_integer() for value in exact)
+    if not all(value is None or float(value).is_integer() for value in exact):
+        return False
+    # Trees divide halfway between two values, so whole numbers have split points at whole and half ones.
+    return all(abs(2 * value - round(2 * value)) < SLACK * max(1.0, abs(value)) for value in facts.thresholds)
 
 
 def _set_range(draft: Draft) -> None:
@@ -238,7 +229,7 @@ def typical(draft: Draft) -> Value:
     if field.kind == "text":
         return facts.typical if isinstance(facts.typical, str) else "example"
     number = facts.typical
-    if not isinstance(number, int | float) or number != number:
+    if not isinstance(number, (int, float)) or number != number:
         low, high = field.soft_minimum, field.soft_maximum
         number = 0.0 if low is None or high is None else (low + high) / 2
     return round(number) if field.kind == "integer" else float(f"{number:.{SIGNIFICANT}g}")

@@ -8,7 +8,7 @@ import numpy as np
 
 from predictions.errors import BadModelFile
 from predictions.ml.anatomy import unwrap
-from predictions.ml.inspection_inputs import looks_like_classes
+from predictions.ml.naming import looks_like_classes
 from predictions.ml.table import Table
 from predictions.signature.fields import ClassName, Output, Task
 
@@ -50,7 +50,7 @@ def number_outputs(first: Output, count: int) -> tuple[Output, ...]:
 def class_names(classes: Any) -> tuple[ClassName, ...]:
     """``classes_`` with plain Python values. Raises BadModelFile when a class is not a text, number or truth value."""
     values = np.asarray(classes).tolist()
-    if not all(isinstance(value, str | int | float | bool) for value in values):
+    if not all(isinstance(value, (str, int, float, bool)) for value in values):
         raise BadModelFile(
             "Its classes are not texts or numbers: fit the estimator again with plain class names."
         )

@@ -9,8 +9,8 @@ from typing import Any
 from predictions.errors import BadModelFile, ModelFailed
 from predictions.ml.inspection_inputs import Draft, draft_of, sample_rows, typical
 from predictions.ml.native import EstimatorRuntime
+from predictions.portable import Value, pairs
 from predictions.signature.fields import Signature
-from predictions.values import Value
 
 MOST_EXAMPLES = 20
 SLACK = 1e-3
@@ -67,11 +67,19 @@ def _only_sampled_words(draft: Draft) -> bool:
 
 def _first_answered(estimator: Any, signature: Signature, drafts: list[Draft]) -> tuple[Value, ...] | None:
     rows = sample_rows(drafts, MOST_EXAMPLES)
-    candidates = [row for row in rows if None not in row] + [tuple(typical(draft) for draft in drafts)] + rows
+    whole = [row for row in rows if None not in row and _knows_its_choices(row, drafts)]
+    candidates = whole + [tuple(typical(draft) for draft in drafts)] + rows
     for row in candidates[: MOST_EXAMPLES + 1]:
         if answers(estimator, signature, [row]):
             return row
     return None
+
+
+def _knows_its_choices(row: Sequence[Value], drafts: list[Draft]) -> bool:
+    return all(
+        draft.field.kind != "choice" or any(value == choice.value for choice in draft.field.choices)
+        for value, draft in pairs(row, drafts)
+    )
 
 
 def _cannot_answer(error: Exception | None) -> BadModelFile:

@@ -13,11 +13,13 @@ import numpy as np
 from predictions.errors import ModelFailed
 from predictions.ml.anatomy import require_estimator, takes_texts
 from predictions.ml.answers import ClassLookup, class_answers, json_safe, value_answers
+from predictions.ml.categories import category_columns
 from predictions.ml.encoders import missing_markers
 from predictions.ml.frames import to_array, to_frame, to_texts
+from predictions.ml.known_inputs import input_count, input_names
 from predictions.ml.opening import open_estimator
+from predictions.portable import RawAnswer, Value, pairs
 from predictions.signature.fields import Signature
-from predictions.values import RawAnswer, Value
 
 
 class EstimatorRuntime:
@@ -28,10 +30,11 @@ class EstimatorRuntime:
         self._signature = signature
         self._lookup = ClassLookup(signature.main_output)
         self._texts = takes_texts(estimator)
-        names = getattr(estimator, "feature_names_in_", None)
-        if names is None and not hasattr(estimator, "n_features_in_"):
-            names = signature.names
-        self._names = None if names is None or self._texts else [str(name) for name in names]
+        names = input_names(estimator)
+        if names is None and input_count(estimator) is None:
+            names = list(signature.names)
+        self._names = None if self._texts else names
+        self._categories = category_columns(estimator)
         self._markers = missing_markers(estimator)
 
     def predict(self, rows: Sequence[Sequence[Value]]) -> list[RawAnswer]:
@@ -68,7 +71,7 @@ class EstimatorRuntime:
         if self._texts:
             return to_texts(rows)
         if self._names is not None:
-            return to_frame(rows, self._signature.inputs, self._names, self._markers)
+            return to_frame(rows, self._signature.inputs, self._names, self._markers, self._categories)
         return to_array(rows, self._signature.inputs, self._markers)
 
     def _answers(self, table: Any) -> list[RawAnswer]:
@@ -76,7 +79,7 @@ class EstimatorRuntime:
         if self._signature.task == "other":
             names = [output.name for output in self._signature.outputs]
             lists = json_safe(found.reshape(len(found), -1))
-            return [RawAnswer(outputs=dict(zip(names, row, strict=True))) for row in lists]
+            return [RawAnswer(outputs=dict(pairs(names, row))) for row in lists]
         output = self._signature.main_output
         if output.kind != "class":
             return value_answers(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 import warnings
 from collections.abc import Sequence
@@ -10,9 +11,9 @@ from typing import Any
 
 import joblib
 import sklearn
-from sklearn.exceptions import InconsistentVersionWarning
 
 from predictions.errors import BadModelFile
+from predictions.ml.boosters import adapted, require_booster_version
 
 TRUSTED_PREFIXES = ("sklearn.", "numpy.", "scipy.")
 """skops types of these packages are opened; the list lives here and is never read from a file."""
@@ -30,6 +31,10 @@ NOT_TRUSTED_PARTS = (
 """Modules of those packages that reach files, compilers or processes."""
 
 VERSION_IN_STREAM = re.compile(rb"_sklearn_version.{0,16}?(\d+\.\d+(?:\.\d+)?(?:rc\d+|\.dev\d+)?)", re.DOTALL)
+VERSION_IN_WARNING = re.compile(r"from version (\d+\.\d+\S*) when using version")
+"""Before scikit-learn 1.3 the warning says the version in its text only."""
+
+OWN_CODE = re.compile(r"Can't get attribute '([\w.]+)'")
 HEAD = 64 * 2**20
 
 
@@ -41,12 +46,28 @@ def open_estimator(path: Path, file_format: str) -> tuple[Any, list[str]]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            found = _load_skops(path) if file_format == "skops" else joblib.load(path)
+            found = _load_skops(path) if file_format == "skops" else _load_pickle(path)
         except BadModelFile:
             raise
         except Exception as error:
             raise _explained(error, _version_from(caught) or _version_in(path)) from error
-    return found, _version_notes(_version_from(caught))
+    require_booster_version(path)
+    return adapted(found), _version_notes(_version_from(caught))
+
+
+def _load_pickle(path: Path) -> Any:
+    """joblib reads its own files in all compressions and plain pickles too, but not those that Python 2 wrote."""
+    try:
+        return joblib.load(path)
+    except (UnicodeDecodeError, TypeError, ValueError) as error:
+        with path.open("rb") as file:
+            if file.read(1) == b"\x80" and file.read(1) > b"\x02":
+                raise
+            file.seek(0)
+            try:
+                return pickle.load(file, encoding="latin1")  # noqa: S301 (this is the sandbox's own door)
+            except Exception:
+                raise error from None
 
 
 def _load_skops(path: Path) -> Any:
@@ -80,8 +101,14 @@ def _explained(error: Exception, version: str | None) -> BadModelFile:
             "or export the estimator to ONNX.",
             code="missing_library",
         )
+    if "LZ4 is not installed" in str(error):
+        return BadModelFile(
+            "This file is compressed with LZ4, which this site does not have: save it again with joblib.dump and another "
+            "compression.",
+            code="missing_library",
+        )
     if isinstance(error, AttributeError) and "Can't get attribute" in str(error):
-        name = re.findall(r"attribute '([\w.]+)'", str(error))
+        name = OWN_CODE.findall(str(error))
         return BadModelFile(
             f"This file needs its author's own code ({name[0] if name else 'a class or function'}): use scikit-learn's "
             "own steps instead, or export the estimator to ONNX.",
@@ -96,8 +123,12 @@ def _explained(error: Exception, version: str | None) -> BadModelFile:
 
 def _version_from(caught: Sequence[warnings.WarningMessage]) -> str | None:
     for item in caught:
-        if isinstance(item.message, InconsistentVersionWarning):
-            return str(item.message.original_sklearn_version)
+        version = getattr(item.message, "original_sklearn_version", None)
+        if version is not None:
+            return str(version)
+        found = VERSION_IN_WARNING.search(str(item.message))
+        if found:
+            return found[1]
     return None
 
 

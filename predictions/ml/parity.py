@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from predictions.errors import ModelFailed
 from predictions.ml.generated_rows import CheckRow
-from predictions.ml.runtimes import Runtime
 from predictions.signature.fields import Signature
-from predictions.values import RawAnswer, Value
+
+if TYPE_CHECKING:
+    from predictions.ml.runtimes import Runtime
+from predictions.portable import Protocol, RawAnswer, Value, pairs
 
 PROBABILITY_TOLERANCE = 1e-5
 """A float32 has 24 bits (6e-8 relative); sums over a hundred trees or a thousand weights lose about two digits of that
@@ -31,7 +33,7 @@ class Original(Protocol):
     def margins(self, rows: Sequence[Sequence[Value]]) -> list[float | None]: ...
 
 
-@dataclass(slots=True)
+@dataclass
 class Tally:
     """What was found on rows of one kind."""
 
@@ -43,7 +45,7 @@ class Tally:
     neither_answered: int = 0
 
 
-@dataclass(slots=True)
+@dataclass
 class _Worst:
     cases: list[tuple[float, CheckRow, str]] = field(default_factory=list)
 
@@ -80,7 +82,7 @@ def compare(
     kinds: dict[str, Tally] = {}
     worst = _Worst()
     unlike: list[CheckRow] = []
-    for row, left, right in zip(rows, theirs, ours, strict=True):
+    for row, (left, right) in pairs(rows, list(pairs(theirs, ours))):
         tally = kinds.setdefault(row.kind, Tally())
         tally.rows += 1
         if left is None or right is None:
@@ -132,14 +134,14 @@ def _difference(left: RawAnswer, right: RawAnswer, size: float) -> tuple[float, 
     if left.probabilities is not None or right.probabilities is not None:
         if len(left.probabilities or ()) != len(right.probabilities or ()):
             return float("inf"), PROBABILITY_TOLERANCE
-        pairs = zip(left.probabilities or (), right.probabilities or (), strict=True)
+        pairs = zip(left.probabilities or (), right.probabilities or ())
         return max(abs(one - other) for one, other in pairs), PROBABILITY_TOLERANCE
     if left.value is None and right.value is None:
         return 0.0, VALUE_TOLERANCE
     ones, others = _numbers(left), _numbers(right)
     if len(ones) != len(others):
         return float("inf"), VALUE_TOLERANCE
-    return max(_relative(one, other, size) for one, other in zip(ones, others, strict=True)), VALUE_TOLERANCE
+    return max(_relative(one, other, size) for one, other in pairs(ones, others)), VALUE_TOLERANCE
 
 
 def _relative(one: float | None, other: float | None, size: float) -> float:
@@ -164,7 +166,7 @@ def _count_failures(
 
 def _count_labels(kinds: dict[str, Tally], original: Original, rows: list[CheckRow], worst: _Worst) -> None:
     """Rows with another class: a tie where the original itself is within the tolerance of that class."""
-    for row, margin in zip(rows, original.margins([row.values for row in rows]) if rows else [], strict=True):
+    for row, margin in zip(rows, original.margins([row.values for row in rows]) if rows else []):
         if margin is not None and margin <= PROBABILITY_TOLERANCE:
             kinds[row.kind].ties += 1
         else:
@@ -176,7 +178,7 @@ def _differs_alone(
     candidate: Runtime, rows: list[tuple[Value, ...]], together: Sequence[RawAnswer | None], size: float
 ) -> bool:
     """Does a row alone get another answer than among others?"""
-    for row, answer in list(zip(rows, together, strict=True))[:3]:
+    for row, answer in list(pairs(rows, together))[:3]:
         alone = _answers(candidate, [row])[0]
         if alone is None or answer is None:
             if alone is not answer:

@@ -24,7 +24,7 @@ from predictions.ml.answers import (
 from predictions.ml.plan import Plan
 from predictions.ml.tensors import Rows, builder_of
 from predictions.signature.fields import Signature
-from predictions.values import RawAnswer, Value
+from predictions.portable import RawAnswer, Value
 
 FATAL_ONLY = 4
 

@@ -26,7 +26,7 @@ def learn_splits(estimator: Any, flow: Flow, facts: list[ColumnFacts]) -> None:
     _learn_histogram(estimator, flow, facts)
     found: dict[int, set[float]] = {}
     for tree in _trees(estimator):
-        for place, threshold in zip(tree.feature.tolist(), tree.threshold.tolist(), strict=True):
+        for place, threshold in zip(tree.feature.tolist(), tree.threshold.tolist()):
             if place >= 0:
                 found.setdefault(place, set()).add(threshold)
     for place, thresholds in found.items():
@@ -61,7 +61,7 @@ def _learn_histogram(estimator: Any, flow: Flow, facts: list[ColumnFacts]) -> No
     mapper = getattr(estimator, "_bin_mapper", None)
     if mapper is None or getattr(estimator, "_preprocessor", None) is not None:
         return
-    for origin, thresholds in zip(flow, mapper.bin_thresholds_, strict=False):
+    for origin, thresholds in zip(flow, mapper.bin_thresholds_):
         if origin is not None and thresholds is not None and len(thresholds):
             _learn(origin, sorted(float(value) for value in thresholds), facts[origin.column])
 

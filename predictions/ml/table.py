@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Literal
 
 from predictions.errors import BadModelFile
-from predictions.values import Value
+from predictions.portable import Literal, Value
 
 ColumnKind = Literal["number", "integer", "boolean", "choice", "text", "empty"]
 
@@ -27,7 +26,7 @@ DECIMAL_COMMA = re.compile(r"[+-]?\d+(,\d+)?")
 TRUTH = {"true": True, "false": False}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Column:
     """One column: ``raw`` texts as in the file (None where missing) and ``values`` as ``kind`` says."""
 
@@ -62,7 +61,7 @@ class Column:
         return tuple(sorted(set(self.present))) if self.kind == "choice" else ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Table:
     """A sample: its columns by name, all of the same length."""
 

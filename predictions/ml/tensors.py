@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from predictions.ml.plan import Feed
-from predictions.values import Value
+from predictions.portable import Value
 
 Rows = Sequence[Sequence[Value]]
 Tensor = np.ndarray[Any, Any]

@@ -71,7 +71,10 @@ def choice_checker(field: Field) -> Callable[[Value, Report], Value]:
         elif (key := key_of(value)) is not None and key in others:
             return others[key]
         if field.unseen == "warn":
-            return _unseen(value, kinds, field, report)
+            word = _word_of(value, kinds)
+            if word is None:
+                return _unseen(value, kinds, field, report)
+            return word if word in texts else _warned(word, field, report)
         return _refused(value, field, report)
 
     return check
@@ -79,6 +82,13 @@ def choice_checker(field: Field) -> Callable[[Value, Report], Value]:
 
 def _refused(value: Value, field: Field, report: Report) -> None:
     report.fail(field.name, "unknown_choice", _unknown_message(field, value, report))
+
+
+def _word_of(value: Value, kinds: Kinds) -> str | None:
+    """A number where all choices are texts is the text that one would write for it, as from a form or a CSV file."""
+    if kinds.numbers or kinds.booleans or isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return text_of(value) if is_finite(value) else None
 
 
 def _unseen(value: Value, kinds: Kinds, field: Field, report: Report) -> Value:
@@ -94,6 +104,10 @@ def _unseen(value: Value, kinds: Kinds, field: Field, report: Report) -> Value:
         return _refused(value, field, report)
     else:
         value = int(value) if kinds.whole else float(value)
+    return _warned(value, field, report)
+
+
+def _warned(value: Value, field: Field, report: Report) -> Value:
     message = f"{field.shown} is {quoted(value)}, which the training data did not have."
     report.warn(field.name, "unseen_category", message)
     return value

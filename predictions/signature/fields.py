@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
-from predictions.values import Scalar, Value
+from predictions.portable import Literal, Scalar, Value
 
 Kind = Literal["number", "integer", "boolean", "choice", "text", "tensor"]
 Task = Literal["classification", "regression", "outlier", "clustering", "other"]
@@ -15,7 +15,7 @@ Element = Literal["float", "integer", "boolean", "text"]
 FORMAT = 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Choice:
     """One allowed category: ``value`` goes to the estimator and over the wire, ``label`` is for people."""
 
@@ -27,7 +27,7 @@ class Choice:
         return self.label or str(self.value)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True)
 class Field:
     """One input. Its place in ``Signature.inputs`` is the estimator's order; ``order`` is the page's.
 
@@ -69,7 +69,7 @@ class Field:
         return self.label or self.name.replace("_", " ").strip() or self.name
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ClassName:
     """One class: ``value`` as the estimator knows it (``classes_``), ``label`` as the owner names it."""
 
@@ -82,7 +82,7 @@ class ClassName:
         return self.label or self.value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True)
 class Output:
     """One output. ``classes`` in the estimator's order for kind "class"; ``decimals`` only for showing."""
 
@@ -102,7 +102,7 @@ class Output:
         return self.label or self.name.replace("_", " ")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Drawing:
     """The inputs are a picture: rows x columns cells in estimator order, each from 0 to ``maximum``."""
 
@@ -111,7 +111,7 @@ class Drawing:
     maximum: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True)
 class Signature:
     """Inputs in the estimator's order, outputs, and how the page shows them."""
 

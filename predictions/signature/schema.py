@@ -315,6 +315,9 @@ def _unseen_schemas(field: Field, kinds: Kinds) -> list[Schema]:
         schemas.append(
             {"type": "string", "minLength": 1, "maxLength": field.max_length, "pattern": TEXT_PATTERN}
         )
+    if kinds.texts and not kinds.numbers and not kinds.booleans:
+        # Taken as the text that one would write for it.
+        schemas.append({"type": "number"})
     if kinds.numbers and kinds.whole:
         schemas.append({"type": "integer", "minimum": INT64_LOW, "maximum": INT64_HIGH})
     elif kinds.numbers:

@@ -23,7 +23,7 @@ from sklearn.preprocessing import (
 )
 from skops import io as skops_io
 
-from predictions.ml import building
+from predictions.ml import building, converting
 from predictions.ml.native import load_native
 from predictions.ml.plan import Plan
 from predictions.signature.fields import Signature
@@ -114,7 +114,7 @@ def test_a_conversion_that_hangs_ends_in_the_original_being_served(
 
         yield forever
 
-    monkeypatch.setattr(building, "attempts", hang)
+    monkeypatch.setattr(converting, "attempts", hang)
     estimator = LogisticRegression(max_iter=500).fit(IRIS, IRIS_TARGET)
     built = Built(estimator, tmp_path, conversion_seconds=0.3)
     assert built.document["runtime"] == "native"

@@ -112,7 +112,15 @@ def test_an_unseen_category_may_go_on_with_a_warning() -> None:
     assert check(field, "S").warnings == ()
 
 
-@pytest.mark.parametrize("value", [1, True, [], ""])
+def test_a_number_among_texts_is_the_text_that_one_would_write_for_it() -> None:
+    field = field_of("choice", choices=(Choice("3"), Choice("many")), unseen="warn")
+    assert (check(field, 3).values, check(field, 3).warnings) == (("3",), ())
+    assert check(field, 4.0).values == ("4",)
+    assert check(field, 4).warnings[0].code == "unseen_category"
+    assert refusal(field_of("choice", choices=(Choice("3"),)), 3)[0] == "unknown_choice"
+
+
+@pytest.mark.parametrize("value", [True, [], "", float("nan")])
 def test_an_unseen_category_keeps_the_type_of_the_choices(value: Any) -> None:
     field = field_of("choice", choices=PORT.choices, unseen="warn")
     assert refusal(field, value)[0] == "unknown_choice"

@@ -52,7 +52,8 @@ def test_unseen_choices_are_allowed_where_they_only_warn() -> None:
     assert schema.is_valid("C")
     assert schema.is_valid("X")
     assert not schema.is_valid("too long")
-    assert not schema.is_valid(5)
+    assert schema.is_valid(5)
+    assert not schema.is_valid(True)
 
 
 def test_only_required_fields_must_be_there_and_no_others_may() -> None:
