@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any, Callable, List, Optional
+from typing import Any, Callable, List
 
 import numpy as np
 from sklearn import preprocessing
@@ -313,7 +313,7 @@ def _transformed_target(step: TransformedTargetRegressor, flow: Flow, facts: Fac
     return _walk(step.regressor_, flow, facts)
 
 
-VISITS: list[tuple[Any, Callable[[Any, Flow, Facts], Optional[Flow]]]] = [
+VISITS: list[tuple[Any, Callable[[Any, Flow, Facts], Flow | None]]] = [
     (Pipeline, _pipeline),
     (ColumnTransformer, _columns),
     (FeatureUnion, _union),

@@ -68,7 +68,7 @@ def _only_sampled_words(draft: Draft) -> bool:
 def _first_answered(estimator: Any, signature: Signature, drafts: list[Draft]) -> tuple[Value, ...] | None:
     rows = sample_rows(drafts, MOST_EXAMPLES)
     whole = [row for row in rows if None not in row and _knows_its_choices(row, drafts)]
-    candidates = whole + [tuple(typical(draft) for draft in drafts)] + rows
+    candidates = [*whole, tuple(typical(draft) for draft in drafts), *rows]
     for row in candidates[: MOST_EXAMPLES + 1]:
         if answers(estimator, signature, [row]):
             return row

@@ -134,8 +134,8 @@ def _difference(left: RawAnswer, right: RawAnswer, size: float) -> tuple[float, 
     if left.probabilities is not None or right.probabilities is not None:
         if len(left.probabilities or ()) != len(right.probabilities or ()):
             return float("inf"), PROBABILITY_TOLERANCE
-        pairs = zip(left.probabilities or (), right.probabilities or ())
-        return max(abs(one - other) for one, other in pairs), PROBABILITY_TOLERANCE
+        shares = pairs(left.probabilities or (), right.probabilities or ())
+        return max(abs(one - other) for one, other in shares), PROBABILITY_TOLERANCE
     if left.value is None and right.value is None:
         return 0.0, VALUE_TOLERANCE
     ones, others = _numbers(left), _numbers(right)

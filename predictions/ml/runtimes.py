@@ -23,8 +23,8 @@ from predictions.ml.answers import (
 )
 from predictions.ml.plan import Plan
 from predictions.ml.tensors import Rows, builder_of
-from predictions.signature.fields import Signature
 from predictions.portable import RawAnswer, Value
+from predictions.signature.fields import Signature
 
 FATAL_ONLY = 4
 

@@ -238,13 +238,15 @@ def test_extra_columns_of_the_sample_are_ignored_and_the_answers_name_the_output
     assert signature.main_output.name == "loyal"
 
 
-def test_a_column_missing_from_the_sample_is_named(tmp_path: Path) -> None:
+def test_a_column_missing_from_the_sample_is_asked_about(tmp_path: Path) -> None:
     estimator = make_pipeline(columns(StandardScaler(), OneHotEncoder()), LogisticRegression()).fit(
         PEOPLE, LOYAL
     )
-    with pytest.raises(BadModelFile, match="'income'") as caught:
-        inspect_estimator(estimator, sample(PEOPLE.drop(columns="income"), tmp_path))
-    assert (caught.value.code, caught.value.field) == ("bad_sample", "income")
+    inspection = inspect_closely(estimator, sample(PEOPLE.drop(columns="income"), tmp_path))
+    asked = [item for item in inspection.questions if item["code"] == "not_in_sample"]
+    assert [(item["field"], item["words"]) for item in asked] == [(None, ["income"])]
+    assert inspection.signature.input("income").example is not None
+    assert inspection.signature.input("age").soft_minimum is not None
 
 
 def test_columns_the_estimator_drops_are_optional_and_last() -> None:
