@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,9 +22,27 @@ ROOTS = ["predictions.ml.building", "predictions.ml.native", "predictions.ml.par
 BARE = {"predictions"}
 """Packages whose own file the launcher of the sandbox replaces by an empty one."""
 
-NEW_METHODS = {"removeprefix", "removesuffix", "is_relative_to", "with_stem", "hardlink_to", "readlink", "bit_count"}
+NEW_METHODS = {
+    "removeprefix",
+    "removesuffix",
+    "is_relative_to",
+    "with_stem",
+    "hardlink_to",
+    "readlink",
+    "bit_count",
+}
 NEW_ARGUMENTS = {"zip": {"strict"}, "dataclass": {"slots", "kw_only", "weakref_slot"}, "field": {"kw_only"}}
-NEW_IN_TYPING = {"Literal", "Protocol", "Final", "TypedDict", "TypeAlias", "TypeGuard", "ParamSpec", "Self", "Annotated"}
+NEW_IN_TYPING = {
+    "Literal",
+    "Protocol",
+    "Final",
+    "TypedDict",
+    "TypeAlias",
+    "TypeGuard",
+    "ParamSpec",
+    "Self",
+    "Annotated",
+}
 NEW_ELSEWHERE = {"cache", "cached_property", "prod", "isqrt", "pairwise"}
 BUILTIN_GENERICS = {"list", "dict", "tuple", "set", "frozenset", "type"}
 
@@ -177,7 +196,12 @@ def faults_of(tree: ast.Module) -> list[str]:
 def test_the_modules_are_those_that_open_inspect_and_answer() -> None:
     names = set(portable())
     assert {"predictions.ml.opening", "predictions.ml.inspection", "predictions.signature.fields"} <= names
-    onnx = {"predictions.ml.conversion", "predictions.ml.runtimes", "predictions.ml.graphs", "predictions.values"}
+    onnx = {
+        "predictions.ml.conversion",
+        "predictions.ml.runtimes",
+        "predictions.ml.graphs",
+        "predictions.values",
+    }
     assert not onnx & names
 
 
@@ -232,7 +256,7 @@ def interpreters() -> list[Path]:
         capture_output=True,
         text=True,
     )
-    found = {}
+    found: dict[tuple[int, ...], Path] = {}
     for item in json.loads(done.stdout) if done.returncode == 0 else []:
         version = tuple(map(int, item["version"].split(".")[:2]))
         if OLDEST <= version < sys.version_info[:2] and item["implementation"] == "cpython":
@@ -248,7 +272,9 @@ for path in sys.argv[1:]:
 """
 
 
-def test_the_older_pythons_of_this_machine_read_every_module(record_property: pytest.RecordProperty) -> None:
+def test_the_older_pythons_of_this_machine_read_every_module(
+    record_property: Callable[[str, object], None],
+) -> None:
     files = [str(file_of(name)) for name in portable()]
     read = []
     for python in interpreters():
