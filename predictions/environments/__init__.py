@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
-from predictions.environments.making import Environment, Maker
-from predictions.environments.needs import Needs, needs_of
-from predictions.environments.recipes import Recipe, recipe_for
+from predictions.environments.interpreters import Interpreter, installed
+from predictions.environments.making import Environment, EnvironmentFailed, Maker, MakingStopped
+from predictions.environments.needs import Needs, minor_of, needs_of
+from predictions.environments.recipes import Recipe, recipe_for, recipes_for
 
-__all__ = ["Environment", "Maker", "Needs", "Recipe", "needs_of", "recipe_for"]
+__all__ = [
+    "Environment",
+    "EnvironmentFailed",
+    "Interpreter",
+    "Maker",
+    "MakingStopped",
+    "Needs",
+    "Recipe",
+    "installed",
+    "minor_of",
+    "needs_of",
+    "recipe_for",
+    "recipes_for",
+]

@@ -27,6 +27,11 @@ class Interpreter:
     def minor(self) -> tuple[int, int]:
         return self.version[:2]
 
+    @property
+    def named(self) -> str:
+        """ "3.11", as people say it."""
+        return f"{self.version[0]}.{self.version[1]}"
+
 
 def own() -> Interpreter:
     """The Python this site runs on, outside of its environment."""
@@ -35,15 +40,21 @@ def own() -> Interpreter:
     return Interpreter((version.major, version.minor, version.micro), Path(base))
 
 
-@lru_cache(maxsize=1)
-def installed() -> tuple[Interpreter, ...]:
-    """All that were found, the site's own first, then by version; each was started once to hear what it is."""
-    return found_among(candidates())
+@lru_cache(maxsize=8)
+def installed(more: tuple[str, ...] = ()) -> tuple[Interpreter, ...]:
+    """All that were found, the site's own first, then by version; each was started once to hear what it is.
+
+    ``more``: paths of others to look at.
+    """
+    return found_among([*(Path(path) for path in more), *candidates()])
 
 
 def candidates() -> list[Path]:
     """Where Pythons usually are: on PATH by their names, and where pyenv and uv keep theirs."""
-    paths = [Path(found) for major, minor in MINORS if (found := shutil.which(f"python{major}.{minor}"))]
+    # pyenv's shims are scripts that take half a second to find what lies in its folder of versions anyway.
+    folders = [part for part in os.get_exec_path() if Path(part).name != "shims"]
+    names = [f"python{major}.{minor}" for major, minor in MINORS]
+    paths = [Path(found) for name in names if (found := shutil.which(name, path=os.pathsep.join(folders)))]
     homes = [Path.home() / ".pyenv" / "versions", Path.home() / ".local" / "share" / "uv" / "python"]
     for home in homes:
         if home.is_dir():

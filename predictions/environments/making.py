@@ -21,6 +21,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from predictions.environments.interpreters import Interpreter
 from predictions.environments.recipes import Recipe
 from predictions.errors import BadModelFile, DeskError
 
@@ -33,7 +34,29 @@ OVERRIDES = "nvidia-nccl-cu12; sys_platform == 'never'\nnvidia-nccl-cu13; sys_pl
 _TICK = 0.1
 
 _KEPT = ("HOME", "PATH", "LANG", "LC_ALL", "TMPDIR", "NO_PROXY", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR")
-_KEPT_PREFIXES = ("UV_", "PIP_", "HTTP_", "HTTPS_", "ALL_", "XDG_", "http_", "https_", "all_", "REQUESTS_CA_")
+_KEPT_PREFIXES = (
+    *(
+        "UV_INDEX",
+        "UV_DEFAULT_INDEX",
+        "UV_EXTRA_INDEX",
+        "UV_FIND_LINKS",
+        "UV_KEYRING",
+        "UV_CREDENTIALS",
+        "UV_CONFIG_FILE",
+    ),
+    *(
+        "UV_CACHE",
+        "UV_NO_CACHE",
+        "UV_LINK_MODE",
+        "UV_HTTP",
+        "UV_CONCURRENT",
+        "UV_REQUEST",
+        "UV_INSECURE_HOST",
+    ),
+    *("UV_NATIVE_TLS", "UV_SYSTEM_CERTS", "UV_OFFLINE", "NETRC"),
+    *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "XDG_", "http_proxy", "https_proxy", "all_proxy"),
+)
+"""How to reach the package index, and where to keep what came from it: nothing else of this process is uv's business."""
 
 
 class EnvironmentFailed(DeskError):
@@ -74,14 +97,7 @@ class Maker:
     ``seconds`` bounds the making of one; ``is_offline`` says that the package index is not to be asked.
     """
 
-    def __init__(
-        self,
-        home: Path,
-        *,
-        uv: str,
-        seconds: float = 600.0,
-        is_offline: bool = False,
-    ) -> None:
+    def __init__(self, home: Path, *, uv: str, seconds: float = 600.0, is_offline: bool = False) -> None:
         self._home = home
         self._uv = uv
         self._seconds = seconds
@@ -117,11 +133,7 @@ class Maker:
                 lock = self._lock_of(recipe, begun + self._seconds, should_stop)
                 _write(lock_file, lock)
             made = self.from_lock(
-                lock_file.read_text(),
-                recipe.interpreter.path,
-                recipe.python,
-                recipe.sklearn,
-                should_stop=should_stop,
+                lock_file.read_text(), recipe.interpreter, recipe.sklearn, should_stop=should_stop
             )
             seconds = time.monotonic() - begun
         return Environment(
@@ -137,18 +149,18 @@ class Maker:
     def from_lock(
         self,
         lock: str,
-        interpreter: Path,
-        python: str,
+        interpreter: Interpreter,
         sklearn: str,
         *,
         should_stop: Callable[[], bool] = _never,
     ) -> Environment:
         """The environment of a lock, made again when it was removed. Raises EnvironmentFailed, MakingStopped."""
-        checksum = checksum_of(lock, python)
+        checksum = checksum_of(lock, interpreter.named)
         folder = self._home / "envs" / checksum
         with self._held(checksum, should_stop):
             if not (folder / STAMP).exists():
-                self._make(folder, lock, interpreter, {"python": python, "sklearn": sklearn}, should_stop)
+                facts = {"python": interpreter.named, "sklearn": sklearn}
+                self._make(folder, lock, interpreter.path, facts, should_stop)
         return _environment(folder, lock)
 
     def find(self, checksum: str) -> Path | None:

@@ -59,7 +59,7 @@ def needs_of(reports: Iterable[Mapping[str, Any]]) -> Needs:
         )
         numpy = max(numpy, str(report.get("numpy") or ""))
         known = report.get("library_versions") or {}
-        for name in report.get("libraries", ()):
+        for name in set(LIBRARIES) & set(report.get("libraries", ())):
             libraries[name] = libraries.get(name) or str(known.get(name) or "")
         skops |= report.get("format") == "skops"
     return Needs(sklearn=_one_of(list(releases)), numpy=numpy, libraries=libraries, skops=skops)

@@ -22,7 +22,7 @@ class Era:
     """What goes with one or more minor releases of scikit-learn, the oldest of them first.
 
     ``pythons``: those its wheels were made for. ``packages``: bounds beside it. ``converter``: bounds of what makes ONNX;
-    empty where that does not start. ``patches``: releases with Pythons of their own.
+    empty where that does not start.
     """
 
     since: Minor
@@ -30,7 +30,6 @@ class Era:
     packages: tuple[str, ...]
     converter: tuple[str, ...] = ()
     libraries: tuple[tuple[str, str], ...] = ()
-    default: str = ""
 
 
 def _pythons(first: int, last: int) -> tuple[Minor, ...]:
@@ -44,22 +43,14 @@ _OLD_BOOSTERS = (
 )
 
 ERAS: tuple[Era, ...] = (
-    Era((1, 9), _pythons(11, 14), (), ("onnx", "onnxruntime", "skl2onnx", "protobuf<7"), (), "1.9.1"),
-    Era(
-        (1, 8),
-        _pythons(11, 14),
-        ("pandas<3",),
-        ("onnx", "onnxruntime", "skl2onnx", "protobuf<7"),
-        (),
-        "1.8.0",
-    ),
+    Era((1, 9), _pythons(11, 14), (), ("onnx", "onnxruntime", "skl2onnx", "protobuf<7")),
+    Era((1, 8), _pythons(11, 14), ("pandas<3",), ("onnx", "onnxruntime", "skl2onnx", "protobuf<7")),
     Era(
         (1, 7),
-        _pythons(10, 13),
+        _pythons(10, 14),
         ("pandas<3", "numpy<2.4"),
         ("onnx<1.18", "onnxruntime<1.24", "skl2onnx<1.20", "protobuf<7"),
         (("imblearn", "imbalanced-learn<0.15"), ("category_encoders", "category-encoders<2.10")),
-        "1.7.2",
     ),
     Era(
         (1, 6),
@@ -67,11 +58,10 @@ ERAS: tuple[Era, ...] = (
         ("pandas<3", "numpy<2.3"),
         ("onnx<1.18", "onnxruntime<1.23", "skl2onnx<1.20", "protobuf<6"),
         (("imblearn", "imbalanced-learn<0.14"), ("category_encoders", "category-encoders<2.9")),
-        "1.6.1",
     ),
     Era(
         (1, 5),
-        _pythons(9, 12),
+        _pythons(9, 13),
         ("pandas<2.3", "numpy<2.2", "scipy<1.15"),
         ("onnx<1.18", "onnxruntime<1.21", "skl2onnx<1.19", "protobuf<6"),
         (
@@ -81,7 +71,6 @@ ERAS: tuple[Era, ...] = (
             ("xgboost", "xgboost<2.2"),
             ("catboost", "catboost<1.2.8"),
         ),
-        "1.5.2",
     ),
     Era(
         (1, 4),
@@ -95,7 +84,6 @@ ERAS: tuple[Era, ...] = (
             ("xgboost", "xgboost<2.2"),
             ("catboost", "catboost<1.2.8"),
         ),
-        "1.4.2",
     ),
     Era(
         (1, 3),
@@ -109,7 +97,6 @@ ERAS: tuple[Era, ...] = (
             ("xgboost", "xgboost<2.1"),
             ("catboost", "catboost<1.2.4"),
         ),
-        "1.3.2",
     ),
     Era(
         (1, 2),
@@ -121,7 +108,6 @@ ERAS: tuple[Era, ...] = (
             ("category_encoders", "category-encoders<2.7"),
             *_OLD_BOOSTERS,
         ),
-        "1.2.2",
     ),
     Era(
         (1, 1),
@@ -133,7 +119,6 @@ ERAS: tuple[Era, ...] = (
             ("category_encoders", "category-encoders<2.6"),
             *_OLD_BOOSTERS,
         ),
-        "1.1.3",
     ),
     Era(
         (1, 0),
@@ -145,7 +130,6 @@ ERAS: tuple[Era, ...] = (
             ("category_encoders", "category-encoders<2.6"),
             *_OLD_BOOSTERS,
         ),
-        "1.0.2",
     ),
     Era(
         (0, 22),
@@ -157,7 +141,6 @@ ERAS: tuple[Era, ...] = (
             ("category_encoders", "category-encoders<2.4"),
             *_OLD_BOOSTERS,
         ),
-        "0.24.2",
     ),
     Era(
         (0, 19),
@@ -169,16 +152,37 @@ ERAS: tuple[Era, ...] = (
             ("category_encoders", "category-encoders<2.3"),
             *_OLD_BOOSTERS,
         ),
-        "0.21.3",
     ),
 )
 
-_PATCHES: dict[Minor, tuple[Minor, str]] = {
-    (1, 1): ((3, 11), "1.1.3"),
-    (1, 3): ((3, 12), "1.3.1"),
-    (0, 24): ((3, 9), "0.24.0"),
+_FIRST_PATCH: dict[Minor, dict[Minor, str]] = {
+    (0, 24): {(3, 9): "0.24.0"},
+    (1, 0): {(3, 10): "1.0.2"},
+    (1, 1): {(3, 11): "1.1.3"},
+    (1, 3): {(3, 12): "1.3.1"},
+    (1, 5): {(3, 13): "1.5.2"},
+    (1, 7): {(3, 14): "1.7.2"},
 }
-"""The first patch release with wheels for the newest Python of its minor release."""
+"""The first patch release with wheels for the newest Pythons of a minor release."""
+
+NEWEST_PATCH: dict[Minor, str] = {
+    (0, 19): "0.19.2",
+    (0, 20): "0.20.4",
+    (0, 21): "0.21.3",
+    (0, 22): "0.22.2.post1",
+    (0, 23): "0.23.2",
+    (0, 24): "0.24.2",
+    (1, 0): "1.0.2",
+    (1, 1): "1.1.3",
+    (1, 2): "1.2.2",
+    (1, 3): "1.3.2",
+    (1, 4): "1.4.2",
+    (1, 5): "1.5.2",
+    (1, 6): "1.6.1",
+    (1, 7): "1.7.2",
+    (1, 8): "1.8.0",
+    (1, 9): "1.9.1",
+}
 
 _DISTRIBUTIONS = {"imblearn": "imbalanced-learn", "category_encoders": "category-encoders"}
 _BESIDE = ("joblib", "threadpoolctl", "pandas", "scipy", "msgpack")
@@ -195,79 +199,102 @@ class Recipe:
     @property
     def key(self) -> str:
         """The same for the same requirements on the same minor version of Python."""
-        major, minor = self.interpreter.minor
-        text = "\n".join([f"python {major}.{minor}", *self.requirements])
+        text = "\n".join([f"python {self.python}", *self.requirements])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
     def python(self) -> str:
         """ "3.11", as people say it."""
-        return f"{self.interpreter.minor[0]}.{self.interpreter.minor[1]}"
+        return self.interpreter.named
 
 
-def recipe_for(
-    needs: Needs, pythons: Sequence[Interpreter], *, default: str, converts: bool = True
-) -> Recipe:
-    """The environment that a unit was made with, as near as this machine allows.
+def recipes_for(needs: Needs, pythons: Sequence[Interpreter], *, default: str) -> list[Recipe]:
+    """The environments that a unit could have been made with on this machine, the best first.
 
-    ``default`` is the scikit-learn release for files that name none. Raises BadModelFile ``no_interpreter`` when no
-    installed Python can run it, ``unknown_version`` for a release that is older or newer than any known here.
+    The exact release on each Python that it has wheels for, then the newest patch of its minor release. ``default`` is the
+    scikit-learn release for files that name none. Raises BadModelFile ``no_interpreter`` when no installed Python can
+    run it, ``unknown_version`` for a release that is older or newer than any known here.
     """
     release = needs.sklearn or default
+    era = _era(release)
+    found = []
+    if _is_final(release):
+        found = [_recipe(needs, one, era, release) for one in _interpreters(release, pythons)]
+    newest = _newest_patch(release)
+    if newest != release and not (_is_final(release) and _is_alone(release)):
+        found += [_recipe(needs, one, era, newest) for one in _interpreters(newest, pythons)]
+    if not found:
+        raise _no_interpreter(release)
+    return found
+
+
+def recipe_for(needs: Needs, pythons: Sequence[Interpreter], *, default: str) -> Recipe:
+    """The first of ``recipes_for``."""
+    return recipes_for(needs, pythons, default=default)[0]
+
+
+def pythons_for(release: str) -> tuple[Minor, ...]:
+    """The Pythons that wheels of this scikit-learn release were made for, the newest first. Raises BadModelFile."""
+    minor, era = minor_of(release), _era(release)
+    first = _FIRST_PATCH.get(minor or (0, 0), {})
+    wanted = set(era.pythons) | set(first)
+    numbers = _numbers(release)
+    fitting = [python for python in wanted if numbers >= _numbers(first.get(python, ""))]
+    return tuple(sorted(fitting, reverse=True))
+
+
+def _era(release: str) -> Era:
     minor = minor_of(release)
-    era = next((era for era in ERAS if minor and minor >= era.since), None)
-    if minor is None or era is None or minor > (ERAS[0].since[0], ERAS[0].since[1] + 20):
-        raise BadModelFile(
-            f"This file was made with scikit-learn {release}, which is too old for this site. Train and save it again with a "
-            "newer release, or bring it as ONNX.",
-            code="unknown_version",
-        )
-    if minor > ERAS[0].since:
+    if minor is not None and minor > ERAS[0].since:
         raise BadModelFile(
             f"This file was made with scikit-learn {release}, which is newer than this site knows. Ask the operator to update "
             "the site, or bring the file as ONNX.",
             code="unknown_version",
         )
-    interpreter = _interpreter_for(release, minor, era, pythons)
-    exact = release if _is_final(release) else f"{minor[0]}.{minor[1]}.*"
-    requirements = [f"scikit-learn=={exact}", *_with_bounds(_numpy_bounds(needs, era))]
+    for era in ERAS:
+        if minor is not None and minor >= era.since:
+            return era
+    raise BadModelFile(
+        f"This file was made with scikit-learn {release}, which is too old for this site. Train and save it again with a "
+        "newer release, or bring it as ONNX.",
+        code="unknown_version",
+    )
+
+
+def _recipe(needs: Needs, interpreter: Interpreter, era: Era, release: str) -> Recipe:
+    requirements = [f"scikit-learn=={release}", *_with_bounds(_numpy_bounds(needs, era))]
     for name, found in sorted(needs.libraries.items()):
         requirements.append(_library(name, found, era))
     if needs.skops and interpreter.minor >= (3, 9):
         requirements.append("skops")
-    if converts and era.converter and interpreter.minor >= (3, 10):
+    if era.converter and interpreter.minor >= (3, 10):
         requirements += era.converter
         if {"xgboost", "lightgbm"} & set(needs.libraries):
             requirements.append("onnxmltools")
     return Recipe(interpreter, tuple(dict.fromkeys(requirements)), release)
 
 
-def pythons_for(release: str) -> tuple[Minor, ...]:
-    """The Pythons that wheels of this scikit-learn release were made for, the newest first; none for an unknown one."""
-    minor = minor_of(release)
-    era = next((era for era in ERAS if minor and minor >= era.since), None)
-    if minor is None or era is None:
-        return ()
-    found = list(era.pythons)
-    newest, first = _PATCHES.get(minor, (None, ""))
-    if minor == (0, 24):
-        found.insert(0, (3, 9))
-    if newest is not None and _numbers(release) < _numbers(first):
-        found = [python for python in found if python != newest]
-    return tuple(found)
+def _is_alone(release: str) -> bool:
+    """Whether the next patch is no stand-in: what 1.1.0 to 1.1.2 saved, 1.1.3 does not open."""
+    return minor_of(release) == (1, 1)
 
 
-def _interpreter_for(release: str, minor: Minor, era: Era, pythons: Sequence[Interpreter]) -> Interpreter:
+def _newest_patch(release: str) -> str:
+    minor = minor_of(release) or (0, 0)
+    return NEWEST_PATCH.get(minor, release)
+
+
+def _interpreters(release: str, pythons: Sequence[Interpreter]) -> list[Interpreter]:
+    """The site's own Python first, which is the best tried, then the newest."""
     wanted = pythons_for(release)
-    by_minor = {one.minor: one for one in reversed(pythons)}
-    # The site's own Python comes first among the installed ones and is the best tried.
-    if pythons and pythons[0].minor in wanted:
-        return pythons[0]
-    for python in wanted:
-        if python in by_minor:
-            return by_minor[python]
-    names = " or ".join(f"{major}.{small}" for major, small in sorted(wanted)[::-1][:3])
-    raise BadModelFile(
+    fitting = [one for one in pythons if one.minor in wanted]
+    first = [one for one in fitting if one is pythons[0]]
+    return first + sorted((one for one in fitting if one is not pythons[0]), reverse=True)
+
+
+def _no_interpreter(release: str) -> BadModelFile:
+    names = " or ".join(f"{major}.{small}" for major, small in pythons_for(release)[:3])
+    return BadModelFile(
         f"This file was made with scikit-learn {release}, which needs Python {names}, and this machine has none of them. "
         "Ask the operator to install one, train and save it again with a newer scikit-learn, or bring it as ONNX.",
         code="no_interpreter",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,12 +14,19 @@ from django.conf import settings
 from django.utils import timezone
 
 from predictions.environments import Environment as Made
-from predictions.environments import Maker, Needs, Recipe, recipe_for
-from predictions.environments.interpreters import found_among, installed
-from predictions.environments.making import EnvironmentFailed, MakingStopped
-from predictions.environments.needs import minor_of
-from predictions.environments.recipes import ERAS
-from predictions.errors import NotFound
+from predictions.environments import (
+    EnvironmentFailed,
+    Interpreter,
+    Maker,
+    MakingStopped,
+    Needs,
+    Recipe,
+    installed,
+    minor_of,
+    recipes_for,
+)
+from predictions.environments.recipes import NEWEST_PATCH
+from predictions.errors import BadModelFile, NotFound
 from predictions.models import Environment
 from predictions.sandbox import Stopped
 from predictions.services.connections import retried
@@ -58,11 +65,19 @@ def _has(name: str, release: str) -> bool:
     return not release or minor_of(found) == minor_of(release)
 
 
+def interpreters() -> tuple[Interpreter, ...]:
+    """The Pythons of this machine, with those that the settings name."""
+    return installed(tuple(settings.ENVIRONMENT_PYTHONS))
+
+
 def recipe_of(needs: Needs) -> Recipe:
     """What would be installed for it here. Raises BadModelFile ``no_interpreter``, ``unknown_version``."""
-    extra = [Path(path) for path in settings.ENVIRONMENT_PYTHONS]
-    pythons = found_among([*extra, *(one.path for one in installed())]) if extra else installed()
-    return recipe_for(needs, pythons, default=own_release())
+    return recipes_of(needs)[0]
+
+
+def recipes_of(needs: Needs) -> list[Recipe]:
+    """The same with what is nearly as good, the best first."""
+    return recipes_for(needs, interpreters(), default=own_release())
 
 
 def ensure(
@@ -74,12 +89,18 @@ def ensure(
     """
     if suits(needs):
         return None
-    recipe = recipe_of(needs)
-    try:
-        made = maker().ensure(recipe, say=say, should_stop=should_stop)
-    except MakingStopped:
-        raise Stopped("The job was cancelled.") from None
-    return _noted(made, recipe)
+    refused: BadModelFile | None = None
+    for recipe in recipes_of(needs):
+        try:
+            made = maker().ensure(recipe, say=say, should_stop=should_stop)
+        except MakingStopped:
+            raise Stopped("The job was cancelled.") from None
+        except BadModelFile as error:
+            # These releases have no wheels for this Python after all; the next recipe is nearly as good.
+            refused = refused or error
+        else:
+            return _noted(made, recipe)
+    raise refused or AssertionError("without a recipe there is an error")
 
 
 def _noted(made: Made, recipe: Recipe) -> Environment:
@@ -105,12 +126,12 @@ def python_of(row: Environment) -> Path:
     if found is not None:
         return found
     minor = minor_of(row.python)
-    interpreter = next((one for one in installed() if one.minor == minor), None)
+    interpreter = next((one for one in interpreters() if one.minor == minor), None)
     if interpreter is None:
         raise EnvironmentFailed(
             f"This version needs Python {row.python}, which this machine does not have; ask the operator to install it."
         )
-    made = maker().from_lock(row.lock, interpreter.path, row.python, row.sklearn)
+    made = maker().from_lock(row.lock, interpreter, row.sklearn)
     Environment.objects.filter(pk=row.pk).update(removed_at=None, size=maker().size_of(made.checksum))
     return made.python
 
@@ -140,15 +161,17 @@ def full_release(release: str) -> str:
     """The last known patch of a minor release; a whole one as it is. Raises NotFound."""
     if release.count(".") >= 2:
         return release
-    defaults: Mapping[str, str] = {era.default.rpartition(".")[0]: era.default for era in ERAS}
-    if release not in defaults:
-        raise NotFound(f"There is no recipe for scikit-learn {release}; choose from {', '.join(defaults)}.")
-    return defaults[release]
+    found = NEWEST_PATCH.get(minor_of(release) or (0, 0))
+    if found is None:
+        raise NotFound(
+            f"There is no recipe for scikit-learn {release}; choose from {', '.join(known_releases())}."
+        )
+    return found
 
 
 def known_releases() -> list[str]:
     """Minor releases that can be prepared, the newest first."""
-    return [era.default.rpartition(".")[0] for era in ERAS]
+    return [f"{major}.{minor}" for major, minor in sorted(NEWEST_PATCH, reverse=True)]
 
 
 @lru_cache(maxsize=4)
