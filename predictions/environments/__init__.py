@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from predictions.environments.interpreters import Interpreter, installed
-from predictions.environments.making import Environment, EnvironmentFailed, Maker, MakingStopped
+from predictions.environments.making import Environment, Maker
 from predictions.environments.needs import Needs, minor_of, needs_of
 from predictions.environments.recipes import Recipe, recipe_for, recipes_for
+from predictions.environments.tools import EnvironmentFailed, MakingStopped
 
 __all__ = [
     "Environment",
