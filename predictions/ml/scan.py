@@ -1,26 +1,34 @@
 """Look at an uploaded file without running any of it: what it is, what it asks for, which versions made it.
 
-The scan is a tripwire, the sandbox is the gate. It gives clear words early and stops what is known to be bad, but a
-file that passes is still opened only in the sandbox process: scanners have been bypassed again and again. Standard
-library only, so the sandbox of any scikit-learn version can run it too.
+The scan reads, the sandbox is the gate. It tells what the file holds, gives clear words early and stops what is known to
+be bad, but a file that passes is still opened only in the sandbox process: scanners have been bypassed again and
+again. Standard library only (and LZ4): it knows the libraries' names, not the libraries.
 """
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from predictions.errors import BadModelFile
 from predictions.ml import scan_formats as formats
-from predictions.ml.scan_findings import judged, libraries_of, numpy_generation_of, shown
+from predictions.ml.scan_facts import bounded, facts_of
+from predictions.ml.scan_findings import (
+    OWN_CODE,
+    judged,
+    libraries_of,
+    numpy_generation_of,
+    own_code_of,
+    shown,
+)
 from predictions.ml.scan_lists import LIBRARIES
-from predictions.ml.scan_machine import Findings, NotReadError
+from predictions.ml.scan_machine import Findings, NotReadError, TooMuchError
+from predictions.ml.scan_onnx import onnx_facts
 from predictions.ml.scan_opcodes import read_pickle
 from predictions.ml.scan_skops import SCHEMA, read_skops
-from predictions.ml.scan_streams import BombError, CutError, Reader, compression_of, pieces
+from predictions.ml.scan_streams import BombError, CutError, NoDecoderError, compression_of, opened
 
 FileFormat = Literal["pickle", "joblib", "skops", "onnx", "unknown"]
 
@@ -28,13 +36,10 @@ _TRUNCATED = "This file ends too early; its upload or download was cut. Bring th
 _BOMB = "This file expands to far more than its size and was refused. Save it again with joblib.dump(..., compress=3)."
 _DAMAGED = "This file is damaged or is not what it seems. Save the estimator again with joblib.dump and bring that file."
 _EMPTY = "This file is empty. Bring the file that joblib.dump wrote."
-_LZ4 = "This file is compressed with LZ4, which this site cannot read. Save it again with joblib.dump(..., compress=3)."
-
-_DISTRIBUTIONS = {
-    "imblearn": "imbalanced-learn",
-    "category_encoders": "category-encoders",
-    "sklearn": "scikit-learn",
-}
+_NO_DECODER = "This file is compressed with {}, which this site cannot read. Save it again with joblib.dump(..., compress=3)."
+_TOO_MUCH = (
+    "This file holds more separate objects than a model has. Save the estimator without its training data."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +47,9 @@ class ScanReport:
     """What the bytes say. ``verdict`` is "refuse" with ``code`` and ``message``, or "accept".
 
     globals: every ``module.name`` asked for. sklearn_versions: of each part. libraries: beside scikit-learn.
-    numpy: "1" or "2" by the name of its core, empty when not named. top: class of the outermost object.
+    numpy: "1" or "2" by the name of its core, empty when not named. top: class of the outermost object. own_code: every
+    ``module.name`` of the author's; with code "own_code" it is the only thing that speaks against the file.
+    facts: the document of ``scan_facts.facts_of``, or ``scan_onnx.onnx_facts``; empty for a file that was not read.
     """
 
     format: FileFormat
@@ -54,6 +61,8 @@ class ScanReport:
     sklearn_versions: tuple[str, ...] = ()
     libraries: tuple[str, ...] = ()
     numpy: str = ""
+    own_code: tuple[str, ...] = ()
+    facts: dict[str, Any] = field(default_factory=dict)
     verdict: Literal["accept", "refuse"] = "accept"
     code: str = ""
     message: str = ""
@@ -86,14 +95,12 @@ def scan_file(path: Path) -> ScanReport:
     if announced:
         return _refused("not_a_model_file", announced, size)
     compression = compression_of(head)
-    if compression == "lz4":
-        return _refused("not_a_model_file", _LZ4, size, compression)
     if compression is None and head[:1] == b"\x08":
         graph = formats.is_onnx(path)
         if graph is None:
             return _refused("truncated", _TRUNCATED, size)
         if graph:
-            return ScanReport(format="onnx", size=size)
+            return ScanReport(format="onnx", size=size, facts=bounded(onnx_facts(path)))
     return _scan_stream(path, size, compression)
 
 
@@ -119,32 +126,37 @@ def _scan_zip(path: Path, size: int) -> ScanReport:
 
 
 def _scan_stream(path: Path, size: int, compression: str | None) -> ScanReport:
-    source = pieces(path, compression)
-    reader = Reader(source)
     try:
-        inner = reader.peek(formats.HEAD)
-        findings, stopped = read_pickle(reader)
-        if compression and stopped is None:
-            reader.drain()
+        with opened(path, compression) as reader:
+            inner = reader.peek(formats.HEAD)
+            findings, stopped = read_pickle(reader)
+            if compression and stopped is None:
+                reader.drain()
     except BombError:
         return _refused("decompression_bomb", _BOMB, size, compression)
+    except NoDecoderError:
+        name = {"lz4": "LZ4", "zstd": "Zstandard"}.get(compression or "", "something")
+        return _refused("not_a_model_file", _NO_DECODER.format(name), size, compression)
     except CutError:
         return _refused("truncated", _TRUNCATED, size, compression)
-    finally:
-        source.close()
     report = _report(
         findings, "joblib" if compression or findings.arrays else "pickle", size, compression, stopped
     )
     if stopped is None or report.code == "dangerous_code":
         return report
+    code, message = _why_stopped(stopped, inner, compression)
+    return _refused(code, message, size, compression)
+
+
+def _why_stopped(stopped: Exception, inner: bytes, compression: str | None) -> tuple[str, str]:
+    if isinstance(stopped, TooMuchError):
+        return "too_complex", _TOO_MUCH
     if inner[:1] != b"\x80":
-        words = (
-            formats.NESTED_ARCHIVE if compression and inner[257:262] == b"ustar" else formats.words_for(inner)
-        )
-        return _refused("not_a_model_file", words, size, compression)
+        nested = compression and inner[257:262] == b"ustar"
+        return "not_a_model_file", formats.NESTED_ARCHIVE if nested else formats.words_for(inner)
     if isinstance(stopped, CutError):
-        return _refused("truncated", _TRUNCATED, size, compression)
-    return _refused("not_a_model_file", formats.words_for_magic(inner) or _DAMAGED, size, compression)
+        return "truncated", _TRUNCATED
+    return "not_a_model_file", formats.words_for_magic(inner) or _DAMAGED
 
 
 def _report(
@@ -163,39 +175,27 @@ def _report(
         sklearn_versions=tuple(findings.sklearn_versions),
         libraries=libraries_of(findings),
         numpy=numpy_generation_of(findings),
+        own_code=own_code_of(findings),
+        facts=facts_of(findings) if stopped is None else {},
         verdict="refuse" if code else "accept",
         code=code,
         message=message,
     )
 
 
-def require_acceptable(report: ScanReport) -> None:
-    """Raise BadModelFile for a file this site will not open.
+def require_acceptable(report: ScanReport, *, with_own_code: bool = False) -> None:
+    """Raise BadModelFile for a file this site will not open. Any scikit-learn will do: its environment is made for it.
 
-    Codes: empty, not_a_model_file, truncated, dangerous_code, unknown_code, decompression_bomb, other_version,
+    with_own_code: the author's code is there (a package that an admin allowed), so needing it is no reason to refuse.
+    Codes: empty, not_a_model_file, truncated, dangerous_code, unknown_code, own_code, decompression_bomb, too_complex,
     missing_library.
     """
-    if report.verdict == "refuse":
+    if report.verdict == "refuse" and not (with_own_code and report.code == OWN_CODE):
         raise BadModelFile(report.message, code=report.code)
     for library in report.libraries:
         if library not in LIBRARIES:
             raise BadModelFile(
-                f"This file needs the library {shown(library)}, which this site does not have. "
+                f"This file needs the library {shown(library)}, for which this site makes no environment. "
                 "Bring the estimator as ONNX, or one made of scikit-learn parts only.",
                 code="missing_library",
             )
-
-
-def same_release(made_with: str, running: str) -> bool:
-    """Whether two versions are patches of one minor release: 27 of 28 real files answered the same in the next patch.
-
-    The build still compares answers before such a version may go live.
-    """
-    return made_with.split(".")[:2] == running.split(".")[:2]
-
-
-def _installed(library: str) -> str | None:
-    try:
-        return importlib.metadata.version(_DISTRIBUTIONS.get(library, library))
-    except importlib.metadata.PackageNotFoundError:
-        return None

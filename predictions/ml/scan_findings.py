@@ -11,6 +11,7 @@ from predictions.ml.scan_symbols import Global
 
 _REFUSAL = "so it was refused. Bring the estimator itself, saved with joblib.dump."
 _SHOWN = 80
+OWN_CODE = "own_code"
 
 
 def judged(findings: Findings) -> tuple[str, str]:
@@ -30,26 +31,33 @@ def judged(findings: Findings) -> tuple[str, str]:
             "This file keeps its numbers in other files, as joblib did before 0.10. "
             "Load it where it was made and save it again as one file."
         )
-    return _unknown(by_kind)
+    return _unlisted(by_kind)
 
 
-def _unknown(by_kind: dict[Judgement, list[Global]]) -> tuple[str, str]:
+def _unlisted(by_kind: dict[Judgement, list[Global]]) -> tuple[str, str]:
+    """Own code is told last: a site that has that code may lift this one refusal and nothing else stands behind it."""
     if "carried" in by_kind:
         return "unknown_code", (
             "This file carries functions of its author (cloudpickle or dill), which this site does not run. "
             "Save an estimator made of scikit-learn parts only with joblib.dump, or bring it as ONNX."
-        )
-    if "unknown" in by_kind:
-        return "unknown_code", (
-            f"This file needs {_listed(by_kind['unknown'])}, code of its author that this site does not have. "
-            "Save an estimator made of scikit-learn parts only, or bring it as ONNX."
         )
     if "unlisted" in by_kind:
         return "unknown_code", (
             f"This file asks for {_listed(by_kind['unlisted'])}, which is not on this site's list of safe names. "
             "Save an estimator without it, or bring it as ONNX."
         )
+    if "unknown" in by_kind:
+        return OWN_CODE, (
+            f"This file needs {_listed(by_kind['unknown'])}, code of its author that this site does not have. "
+            "Save a Pipeline made of scikit-learn parts only (joblib.dump or skops), bring it as ONNX, "
+            "or ask an admin to bring that code as a package beside it."
+        )
     return "", ""
+
+
+def own_code_of(findings: Findings) -> tuple[str, ...]:
+    """Every ``module.name`` that is code of the file's author."""
+    return tuple(found.path for found in findings.globals if judge(found) == "unknown")
 
 
 def _one(found: list[Global]) -> str:

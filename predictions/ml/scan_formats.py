@@ -167,7 +167,7 @@ def is_onnx(path: Path) -> bool | None:
             number, wire = _tag(file)
             if _ONNX_WIRES.get(number, -1) != wire:
                 return False
-            length = _varint(file)
+            length = read_varint(file)
             if length is None or (wire == 2 and file.tell() + length > size):
                 return None if 1 in seen else False
             if wire == 2:
@@ -179,11 +179,12 @@ def is_onnx(path: Path) -> bool | None:
 
 
 def _tag(file: BinaryIO) -> tuple[int, int]:
-    tag = _varint(file)
+    tag = read_varint(file)
     return (-1, -1) if tag is None else (tag >> 3, tag & 7)
 
 
-def _varint(file: BinaryIO) -> int | None:
+def read_varint(file: BinaryIO) -> int | None:
+    """A protobuf number of variable length, None where it does not end."""
     value = 0
     for shift in range(0, 70, 7):
         byte = file.read(1)

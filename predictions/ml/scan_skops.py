@@ -1,4 +1,4 @@
-"""The names and versions in a skops file: its schema is JSON, its arrays are never opened here."""
+"""The names and versions in a skops file: its schema is JSON, of its arrays only small ones are read."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import Any
 
 from predictions.ml.scan_machine import Findings, NotReadError
 from predictions.ml.scan_opcodes import VERSION_KEY
+from predictions.ml.scan_skops_symbols import Symbols
 from predictions.ml.scan_streams import EXPANDED_LIMIT, RATIO_FLOOR, RATIO_LIMIT, BombError
 from predictions.ml.scan_symbols import Global
 
 SCHEMA = "schema.json"
-SCHEMA_LIMIT = 256 << 20
+SCHEMA_LIMIT = 64 << 20
 
 
 def read_skops(path: Path) -> Findings:
@@ -23,15 +24,19 @@ def read_skops(path: Path) -> Findings:
             _refuse_bomb(archive)
             with archive.open(SCHEMA) as member:
                 text = member.read(SCHEMA_LIMIT + 1)
-        if len(text) > SCHEMA_LIMIT:
-            raise BombError
-        schema = json.loads(text)
+            if len(text) > SCHEMA_LIMIT:
+                raise BombError
+            return _findings(json.loads(text), archive)
     except (ValueError, RecursionError, KeyError, OSError, zipfile.BadZipFile, NotImplementedError) as error:
         raise NotReadError from error
+
+
+def _findings(schema: Any, archive: zipfile.ZipFile) -> Findings:
     if not isinstance(schema, dict) or "__class__" not in schema:
         raise NotReadError
     findings = Findings(top=f"{schema.get('__module__')}.{schema['__class__']}")
     _walk(schema, findings)
+    findings.root = Symbols(archive).of(schema)
     return findings
 
 
@@ -63,4 +68,4 @@ def _note(node: dict[str, Any], findings: Findings) -> None:
             findings.globals[Global(module, f"{name}.{content.get('func')}")] = None
     version = node.get(VERSION_KEY)
     if isinstance(version, dict) and isinstance(version.get("content"), str):
-        findings.sklearn_versions[version["content"].strip('"')[:40]] = None
+        findings.note_version(version["content"].strip('"'))

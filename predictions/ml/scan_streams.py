@@ -1,4 +1,4 @@
-"""Bytes of an untrusted file, expanded piece by piece under a limit. Standard library only."""
+"""Bytes of an untrusted file, expanded piece by piece under a limit. Standard library only, but for LZ4."""
 
 from __future__ import annotations
 
@@ -6,10 +6,17 @@ import bz2
 import lzma
 import zlib
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
+
+try:
+    import lz4.frame as _lz4
+except ImportError:  # A site without the library says so instead of reading such files.
+    _lz4 = None
 
 PIECE = 1 << 18
+RAW_PIECE = 1 << 15
 EXPANDED_LIMIT = 2 << 30
 """No file may expand to more bytes than this."""
 RATIO_LIMIT = 250
@@ -26,6 +33,10 @@ LINE_LIMIT = 64 << 20
 
 class BombError(Exception):
     """The file expands far beyond what a real one would."""
+
+
+class NoDecoderError(Exception):
+    """The file is compressed in a way that this site has no library for."""
 
 
 class CutError(Exception):
@@ -72,29 +83,40 @@ def compression_of(head: bytes) -> str | None:
         return "lzma"
     if head[:4] == b"\x04\x22\x4d\x18":
         return "lz4"
+    if head[:4] == b"\x28\xb5\x2f\xfd":
+        return "zstd"
     if len(head) > 1 and head[0] == 0x78 and (head[0] * 256 + head[1]) % 31 == 0:
         return "zlib"
     return None
 
 
-def pieces(path: Path, compression: str | None) -> Generator[bytes, None, None]:
-    """The file's bytes, expanded, in pieces of at most ``PIECE``.
+@contextmanager
+def opened(path: Path, compression: str | None) -> Iterator[Reader]:
+    """A reader of the file's bytes, expanded.
 
-    Raises BombError past the limits and CutError when a compressed stream is broken or ends early.
+    Its reads raise BombError past the limits, CutError when a compressed stream is broken or ends early, and
+    NoDecoderError.
     """
     with path.open("rb") as file:
-        raw = iter(lambda: file.read(PIECE), b"")
         if compression is None:
-            yield from raw
+            yield Reader(iter(lambda: file.read(RAW_PIECE), b""), file)
             return
+        source = _pieces(file, compression)
         try:
-            yield from _expanded(raw, _decoder(compression))
-        except MemoryError as error:
-            raise BombError from error
-        except lzma.LZMAError as error:
-            raise (BombError if "emory" in str(error) else CutError) from error
-        except (zlib.error, OSError, EOFError) as error:
-            raise CutError from error
+            yield Reader(source)
+        finally:
+            source.close()
+
+
+def _pieces(file: BinaryIO, compression: str) -> Generator[bytes, None, None]:
+    try:
+        yield from _expanded(iter(lambda: file.read(PIECE), b""), _decoder(compression))
+    except MemoryError as error:
+        raise BombError from error
+    except lzma.LZMAError as error:
+        raise (BombError if "emory" in str(error) else CutError) from error
+    except (zlib.error, OSError, EOFError, RuntimeError) as error:
+        raise CutError from error
 
 
 def _decoder(compression: str) -> _Decoder:
@@ -102,7 +124,12 @@ def _decoder(compression: str) -> _Decoder:
         return _Zlib()
     if compression == "bz2":
         return bz2.BZ2Decompressor()
-    return lzma.LZMADecompressor(memlimit=DICTIONARY_LIMIT)
+    if compression in ("lzma", "xz"):
+        return lzma.LZMADecompressor(memlimit=DICTIONARY_LIMIT)
+    if compression == "lz4" and _lz4 is not None:
+        decoder: _Decoder = _lz4.LZ4FrameDecompressor()
+        return decoder
+    raise NoDecoderError
 
 
 def _expanded(raw: Iterator[bytes], decoder: _Decoder) -> Iterator[bytes]:
@@ -123,13 +150,15 @@ def _expanded(raw: Iterator[bytes], decoder: _Decoder) -> Iterator[bytes]:
 
 
 class Reader:
-    """A file-like view of pieces: ``read``, ``readline`` and ``tell`` as ``pickletools`` uses them.
+    """A file-like view of pieces: ``read``, ``readline`` and ``tell`` as ``pickletools`` uses them. Skips what lies in
+    ``file`` uncompressed, without reading it.
 
     A read past the end returns fewer bytes, as files do; a huge length never allocates more than is there.
     """
 
-    def __init__(self, source: Iterator[bytes]) -> None:
+    def __init__(self, source: Iterator[bytes], file: BinaryIO | None = None) -> None:
         self._source = source
+        self._file = file
         self._buffer = b""
         self._at = 0
         self._start = 0
@@ -172,6 +201,9 @@ class Reader:
 
     def skip(self, size: int) -> None:
         """Go past ``size`` bytes without keeping them. Raises CutError when there are fewer."""
+        if self._file is not None and size > len(self._buffer) - self._at:
+            self._seek(self._file, size)
+            return
         while size > 0:
             if self._at == len(self._buffer):
                 self._fill(1)
@@ -180,6 +212,13 @@ class Reader:
                 raise CutError
             self._at += step
             size -= step
+
+    def _seek(self, file: BinaryIO, size: int) -> None:
+        target = self.tell() + size
+        if target > file.seek(0, 2):
+            raise CutError
+        file.seek(target)
+        self._buffer, self._at, self._start = b"", 0, target
 
     def drain(self) -> None:
         """Read to the end, keeping nothing: only there a compressed stream tells that it is whole."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import _compat_pickle
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 TABLE_LIMIT = 4096
+OTHERS_LIMIT = 256
+LISTING_LIMIT = 4096
 ARRAY_CLASSES = frozenset({"NumpyArrayWrapper", "NDArrayWrapper", "ZNDArrayWrapper"})
 ARRAY_MODULES = ("joblib.numpy_pickle", "sklearn.externals.joblib.numpy_pickle")
-_REBUILDERS = frozenset({"copyreg._reconstructor", "copyreg.__newobj__", "copyreg.__newobj_ex__"})
+REBUILDERS = frozenset({"copyreg._reconstructor", "copyreg.__newobj__", "copyreg.__newobj_ex__"})
 _BY_NAME = frozenset({"numpy.core._ufunc_reconstruct", "numpy._core._ufunc_reconstruct"})
 
 
@@ -54,22 +57,84 @@ class Global:
 
 
 class Table:
-    """A dict of which only text keys are kept, up to a limit."""
+    """A dict: text keys up to a limit, and the first few pairs with keys of other kinds. ``count``: about how many."""
 
-    __slots__ = ("complete", "items")
+    __slots__ = ("complete", "count", "items", "others")
 
     def __init__(self) -> None:
+        self.count = 0
         self.items: dict[str, Any] = {}
+        self.others: list[tuple[Any, Any]] = []
         self.complete = True
 
     def put(self, key: Any, value: Any) -> None:
+        """Note one pair; ``complete`` tells whether ``items`` is all there is."""
         if isinstance(key, str) and (len(self.items) < TABLE_LIMIT or key in self.items):
+            self.count += key not in self.items
             self.items[key] = value
-        else:
-            self.complete = False
+            return
+        self.count += 1
+        self.complete = False
+        if len(self.others) < OTHERS_LIMIT:
+            self.others.append((key, value))
 
 
-@dataclass(slots=True)
+class Listing:
+    """A list or set: its first items and how many there are."""
+
+    __slots__ = ("count", "items", "kind")
+
+    def __init__(self, items: Sequence[Any] = (), kind: str = "list") -> None:
+        self.kind = kind
+        self.count = len(items)
+        self.items: list[Any] = list(items[:LISTING_LIMIT])
+
+    def extend(self, items: Sequence[Any]) -> None:
+        """Note more items at the end."""
+        self.count += len(items)
+        if len(self.items) < LISTING_LIMIT:
+            self.items.extend(items[: LISTING_LIMIT - len(self.items)])
+
+
+class Blob:
+    """Bytes, or a text too long to keep: all of it (``data``) or only its ends (``head``, ``tail``)."""
+
+    __slots__ = ("data", "head", "size", "tail")
+
+    def __init__(self, size: int, data: bytes | None = None, head: bytes = b"", tail: bytes = b"") -> None:
+        self.size = size
+        self.data = data
+        self.head = head
+        self.tail = tail
+
+    def drop(self) -> int:
+        """Forget the content. Returns how many bytes that frees."""
+        freed = len(self.data or b"") + len(self.head) + len(self.tail)
+        self.data, self.head, self.tail = None, b"", b""
+        return freed
+
+
+class Array:
+    """A numeric or text array: element code with byte order ("<f8"), shape, and its bytes where they are few."""
+
+    __slots__ = ("code", "fortran", "items", "raw", "shape")
+
+    def __init__(
+        self,
+        code: str,
+        shape: tuple[int, ...],
+        fortran: bool = False,
+        raw: bytes | None = None,
+        items: Sequence[Any] | None = None,
+    ) -> None:
+        self.code = code
+        self.shape = shape
+        self.fortran = fortran
+        self.raw = raw
+        self.items = items
+
+
+@dataclass(slots=True, eq=False)
 class Symbol:
     """An object that ``cls`` would have made from ``arguments`` and later been given ``state``."""
 
@@ -77,6 +142,10 @@ class Symbol:
     arguments: tuple[Any, ...] | None
     state: Table = field(default_factory=Table)
     given: list[Any] = field(default_factory=list)
+    items: Listing | None = None
+    """What APPENDS and SETITEMS put into an object that is a list or a dict by its class."""
+    pairs: Table | None = None
+    array: Array | None = None
 
     def build(self, state: Any) -> None:
         """Take a state as BUILD does: a dict updates, anything else is kept for the class to read."""
@@ -102,9 +171,22 @@ def judge_call(function: Global, arguments: Any) -> Global | None:
         return Global(arguments[0], arguments[1])
     if function.path == "builtins.type" and not (isinstance(arguments, tuple) and len(arguments) == 1):
         raise TrickedError("makes classes of its own")
-    if function.path in _REBUILDERS and not _plain_class(arguments):
+    if function.path in REBUILDERS and not _plain_class(arguments):
         raise TrickedError("hides the names of what it runs")
     return None
+
+
+def rebuilt(function: Global, arguments: tuple[Any, ...]) -> Symbol:
+    """What ``copyreg`` makes: an object of the class in its first argument, from the list or dict in its third."""
+    cls, *rest = arguments
+    if function.name != "_reconstructor":
+        made = rest[0] if rest and isinstance(rest[0], tuple) else tuple(rest)
+        return Symbol(cls, made if function.name == "__newobj_ex__" else tuple(rest))
+    symbol = Symbol(cls, ())
+    content = rest[-1] if rest else None
+    symbol.items = content if isinstance(content, Listing) else None
+    symbol.pairs = content if isinstance(content, Table) else None
+    return symbol
 
 
 def _plain_class(arguments: Any) -> bool:

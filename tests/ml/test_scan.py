@@ -38,14 +38,16 @@ def test_a_plain_pickle_of_any_protocol_is_read_to_its_end(tmp_path: Path, proto
     report = scan_file(written(tmp_path, pickle.dumps(FITTED, protocol)))
     require_acceptable(report)
     assert report.format == "pickle"
-    assert report.top == "sklearn.pipeline.Pipeline" or protocol < 2
+    assert report.top == "sklearn.pipeline.Pipeline"
     assert report.sklearn_versions == (RUNNING,)
     assert "sklearn.ensemble._forest.RandomForestClassifier" in report.globals
     assert "sklearn.tree._tree.Tree" in report.globals
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
-@pytest.mark.parametrize("compress", [0, ("zlib", 3), ("gzip", 3), ("bz2", 3), ("lzma", 3), ("xz", 3)])
+@pytest.mark.parametrize(
+    "compress", [0, ("zlib", 3), ("gzip", 3), ("bz2", 3), ("lzma", 3), ("xz", 3), ("lz4", 3)]
+)
 def test_joblib_with_arrays_between_opcodes_is_read_to_its_end(
     tmp_path: Path, compress: Any, protocol: int
 ) -> None:

@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 import scipy.stats
 from sklearn.linear_model import LinearRegression
+from sklearn.preprocessing import FunctionTransformer
 
+from predictions.errors import BadModelFile
 from predictions.ml.scan import require_acceptable, scan_file
 from tests.ml.uploads import Calls, raw, refused, written
 
@@ -206,10 +208,44 @@ def test_code_of_the_author_is_named(tmp_path: Path) -> None:
     Own.__module__, Own.__qualname__ = "features.ages", "AgeBinner"
     data = raw("features.ages", "AgeBinner", b")\x81.")
     error = refused(written(tmp_path, data))
-    assert error.code == "unknown_code"
+    assert error.code == "own_code"
     assert "`features.ages.AgeBinner`, code of its author that this site does not have" in error.message
+    assert "Save a Pipeline made of scikit-learn parts only" in error.message
     main = refused(written(tmp_path, raw("__main__", "clean", b".")))
-    assert (main.code, "`clean`" in main.message) == ("unknown_code", True)
+    assert (main.code, "`clean`" in main.message) == ("own_code", True)
+
+
+def test_a_site_that_has_the_code_of_the_author_lifts_that_refusal_and_no_other(tmp_path: Path) -> None:
+    own = b"cfeatures.ages\nAgeBinner\n)\x81"
+    report = scan_file(written(tmp_path, b"\x80\x02" + own + b"."))
+    assert report.own_code == ("features.ages.AgeBinner",)
+    require_acceptable(report, with_own_code=True)
+    for more, code in ((b"cos\nsystem\n", "dangerous_code"), (b"cnumpy\napply_over_axes\n", "unknown_code")):
+        beside = scan_file(written(tmp_path, b"\x80\x02" + own + more + b"\x86."))
+        assert beside.own_code == report.own_code
+        with pytest.raises(BadModelFile) as caught:
+            require_acceptable(beside, with_own_code=True)
+        assert caught.value.code == code
+
+
+def test_a_function_of_the_author_in_a_function_transformer_is_own_code(tmp_path: Path) -> None:
+    transformer = FunctionTransformer(np.log1p)
+    require_acceptable(scan_file(written(tmp_path, pickle.dumps(transformer))))
+    data = pickle.dumps(transformer, 2).replace(b"cnumpy\nlog1p\n", b"capp.prepare\ntake_logs\n")
+    assert scan_file(written(tmp_path, data)).own_code == ("app.prepare.take_logs",)
+
+
+def test_a_pickle_inside_an_array_cannot_hide_opcodes_behind_a_joblib_array(tmp_path: Path) -> None:
+    """joblib opens the pickle of an array of objects with pickle, which reads no raw bytes there."""
+    file = io.BytesIO()
+    joblib.dump([np.array([None, "a"], dtype=object), LinearRegression()], file)
+    data = file.getvalue()
+    place = data.index(b"\x80", 2)
+    inner = (
+        b"\x80\x02cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81}(X\x05\0\0\0shapeK\x08\x85X\x05\0\0\0dtype"
+        b"cnumpy\ndtype\nX\x02\0\0\0u1\x89\x88\x87Rub" + b"00000000" + b"."
+    )
+    assert refused(written(tmp_path, data[:place] + inner + data[place:])).code == "not_a_model_file"
 
 
 def test_functions_packed_by_cloudpickle_are_told(tmp_path: Path) -> None:
