@@ -15,7 +15,8 @@ from typing import Any, Final
 from predictions.ml.scan_streams import CutError, Reader
 from predictions.ml.scan_symbols import OPAQUE, REBUILDERS, Global, Symbol, TrickedError, judge_call, rebuilt
 
-OPCODE_LIMIT = 12_000_000
+OPCODE_LIMIT = 5_000_000
+"""A vocabulary of a million words takes four million; a thousand trees take a tenth of one."""
 WEIGHT_LIMIT = 768 << 20
 """Bytes that the symbols of one file may take, by a generous estimate; real files take under a tenth of that."""
 HELD_LIMIT = 48 << 20

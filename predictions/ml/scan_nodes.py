@@ -118,7 +118,7 @@ class Describer:
 
     def _learned(self, symbol: Symbol) -> dict[str, Any]:
         items = symbol.state.items
-        found = {key: self._values.plain(items[key]) for key in _LEARNED if key in items}
+        found: dict[str, Any] = {key: self._values.plain(items[key]) for key in _LEARNED if key in items}
         vocabulary = inner(items.get("vocabulary_"))
         if isinstance(vocabulary, Table):
             found["vocabulary_size"] = vocabulary.count

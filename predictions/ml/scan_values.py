@@ -37,11 +37,11 @@ def clean(text: str) -> str:
     return short.replace("\0", "�").encode("utf-8", "replace").decode("utf-8")
 
 
-def number(value: float) -> Any:
+def number(value: int | float) -> Any:
     """A number as JSON can hold it: what is not finite, or too large to be exact anywhere, as a text."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    return value if -LARGEST_INTEGER <= value < LARGEST_INTEGER else clean(str(value))
+    if isinstance(value, int):
+        return value if -LARGEST_INTEGER <= value < LARGEST_INTEGER else "a very large number"
+    return value if math.isfinite(value) else str(value)
 
 
 def array_of(value: Any) -> Array | None:

@@ -25,6 +25,22 @@ def scan(orders: Orders, payload: dict[str, Any]) -> dict[str, Any]:
     return {"reports": reports}
 
 
+def explain(orders: Orders, payload: dict[str, Any]) -> dict[str, Any]:
+    """Read files without opening them and say what they hold, good or bad.
+
+    payload: ``files``: a list of {"name": as people call it, "file": as it lies in ``in``}.
+    Returns ``reports`` and ``lines`` for people.
+    """
+    scanning = importlib.import_module("predictions.ml.scan")
+    words = importlib.import_module("predictions.ml.scan_words")
+    reports = [scanning.scan_file(orders.scratch / "in" / item["file"]) for item in payload["files"]]
+    names = [item["name"] for item in payload["files"]]
+    return {
+        "reports": [report.to_document() for report in reports],
+        "lines": words.explain(reports, names),
+    }
+
+
 def build(orders: Orders, payload: dict[str, Any]) -> dict[str, Any]:
     """Turn "source" (and "sample") into an artifact in ``out``, in the environment that the file was made with.
 
@@ -88,6 +104,7 @@ class _Speaker:
 
 OPERATIONS: dict[str, Callable[[Orders, dict[str, Any]], dict[str, Any]]] = {
     "scan": scan,
+    "explain": explain,
     "build": build,
     "serve": serve,
 }

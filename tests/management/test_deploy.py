@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import joblib
+import pandas as pd
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
 
 from predictions.management.commands import deploy
 from predictions.management.following import NOBODY
@@ -193,3 +198,29 @@ def test_an_owner_is_a_staff_account(root: User, file: Path, work: Callable[...,
     work(_claim, _finish(live=True))
     _run(file, "--name", "Sum", "--owner", "staff")
     assert Job.objects.get().created_by == User.objects.get(username="staff")
+
+
+def test_explaining_tells_what_the_files_hold_and_stores_nothing(tmp_path: Path) -> None:
+    rows = pd.DataFrame({"age": [1.0, 2, 3, 4], "dose": [2.0, 1, 4, 3]})
+    joblib.dump(StandardScaler().fit(rows), tmp_path / "scaler.pkl")
+    joblib.dump(LogisticRegression().fit(rows.to_numpy(), [0, 1, 0, 1]), tmp_path / "model.pkl")
+    told = _run(tmp_path / "model.pkl", tmp_path / "scaler.pkl", "--explain")
+    assert "model.pkl: LogisticRegression (joblib" in told
+    assert f"Made with scikit-learn {version('scikit-learn')}, numpy." in told
+    assert "Together: StandardScaler (2 columns in) → LogisticRegression (2 columns in)" in told
+    assert "Asks for 2 values: age, dose." in told
+    assert "Question: What do the classes 0, 1 stand for?" in told
+    assert not Source.objects.exists()
+    assert not Job.objects.exists()
+
+
+def test_explaining_a_bad_file_says_what_is_wrong_with_it(tmp_path: Path) -> None:
+    (tmp_path / "model.pkl").write_bytes(b"\x80\x02cos\nsystem\n(S'true'\ntR.")
+    assert "`os.system`" in _run(tmp_path / "model.pkl", "--explain")
+    (tmp_path / "model.pkl").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
+    assert "Git LFS pointer" in _run(tmp_path / "model.pkl", "--explain")
+
+
+def test_a_name_is_asked_for_where_something_is_made(file: Path) -> None:
+    with pytest.raises(CommandError, match="--name"):
+        _run(file)

@@ -218,4 +218,4 @@ def test_odd_texts_and_numbers_do_not_reach_the_document(tmp_path: Path) -> None
     assert items["odd"]["values"][:2] == ["a�b", "?"]
     assert len(items["odd"]["values"][2]) == 200
     numbers = [item.get("value") for item in items["numbers"]["items"]]
-    assert numbers == ["nan", "inf", str(10**30), 0.5, 3]
+    assert numbers == ["nan", "inf", "a very large number", 0.5, 3]

@@ -18,6 +18,7 @@ from predictions.errors import DeskError
 from predictions.management.following import Follower
 from predictions.models import Job, MLModel
 from predictions.selectors import ml_models
+from predictions.services import explaining
 from predictions.signature import snippets
 from predictions.signature.fields import Signature
 from predictions.signature.schema import example_row
@@ -36,7 +37,10 @@ class Command(BaseCommand):
         """The file, its name, and what to do with it."""
         parser.add_argument("files", nargs="+", metavar="FILE", help="the model file")
         parser.add_argument(
-            "--name", required=True, help="what people call it; an own one gets a new version"
+            "--name", help="what people call it; an own one gets a new version (needed but for --explain)"
+        )
+        parser.add_argument(
+            "--explain", action="store_true", help="say what the files hold and would become, and do nothing"
         )
         parser.add_argument(
             "--sample", metavar="ROWS.CSV", help="typical rows: gives types, ranges, examples"
@@ -56,6 +60,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Raises CommandError with what to do differently."""
+        if options["explain"]:
+            self._explain([Path(name) for name in options["files"]])
+            return
+        if not options["name"]:
+            raise CommandError("Say what people call it: --name NAME.")
         if len(options["files"]) > 1:
             raise CommandError("One file for now: deploy them one after the other, each with its own --name.")
         job = self._start(Path(options["files"][0]), options)
@@ -70,6 +79,15 @@ class Command(BaseCommand):
         if job.status == Job.Status.FAILED:
             raise CommandError(job.error_message or f"The build failed; its log: {follow}")
         self._tell(job, options)
+
+    def _explain(self, files: list[Path]) -> None:
+        for file in files:
+            _opened(file).close()
+        try:
+            lines = explaining.explain(files)
+        except DeskError as error:
+            raise CommandError(error.message) from None
+        self.stdout.write("\n".join(lines))
 
     def _start(self, file: Path, options: dict[str, Any]) -> Job:
         owner = _owner(options["owner"])
