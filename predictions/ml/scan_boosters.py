@@ -12,17 +12,18 @@ from typing import Any, Final
 
 from predictions.ml.scan_arrays import bytes_of
 from predictions.ml.scan_symbols import Blob, Symbol, Table
-from predictions.ml.scan_values import clean
+from predictions.ml.scan_values import clean, number
 
 NAMES_LIMIT = 4096
+END = 1 << 16
 _UBJ_VERSION = re.compile(rb"version\[(?:\$i)?#[iLlU][\0]*\x03i?(.)i?(.)i?(.)[}i]?", re.DOTALL)
 _JSON_VERSION = re.compile(rb'"version":\s*\[(\d{1,3}),\s*(\d{1,4}),\s*(\d{1,4})\]')
 _UBJ_NAMES = b"feature_names[#L"
+_XGBOOST_COUNT = re.compile(rb'num_feature(?:SL\0{7}.|":\s?")(\d{1,8})', re.DOTALL)
+_CATBOOST_CLASSES = re.compile(rb'"class_names":(\[(?:"(?:[^"\\]|\\.){0,200}",?|-?[\d.]{1,20},?)*\])')
 _JSON_NAMES = re.compile(rb'"feature_names":\s*(\[(?:"(?:[^"\\]|\\.)*",?\s*)*\])')
 _LIGHTGBM_NAMES = re.compile(rb"^feature_names=([^\n]*)$", re.MULTILINE)
-_CATBOOST_VERSION = re.compile(
-    rb"Git tag:\s*v?(\d+\.\d+(?:\.\d+)?)|catboost_version_info[^\n]{0,80}?v(\d+\.\d+(?:\.\d+)?)"
-)
+_CATBOOST_VERSION = re.compile(rb"Branch:\s*tags/v(\d+\.\d+(?:\.\d+)?)|CatBoost release (\d+\.\d+(?:\.\d+)?)")
 _KEYS: Final = {
     "xgboost": ("handle",),
     "lightgbm": ("handle", "_handle"),
@@ -31,7 +32,14 @@ _KEYS: Final = {
 
 
 def booster_facts(symbol: Symbol) -> dict[str, Any]:
-    """``library``, and where the bytes say it ``version``, ``feature_names``, ``n_features``. Empty when it is no booster."""
+    """``library``, and where the bytes say it ``version``, ``feature_names``, ``n_features``,
+    ``classes``. Empty when it is no booster."""
+    if symbol.booster is None:
+        symbol.booster = _read(symbol)
+    return symbol.booster
+
+
+def _read(symbol: Symbol) -> dict[str, Any]:
     library = symbol.cls.top
     if library not in _KEYS:
         return {}
@@ -49,12 +57,16 @@ def _ends(value: Any) -> list[bytes]:
     if isinstance(value, str):
         return [value.encode("utf-8", "replace")]
     if isinstance(value, Blob):
-        return [part for part in (value.data, value.head, value.tail) if part]
+        return _both_ends(value.data) if value.data else [part for part in (value.head, value.tail) if part]
     whole = bytes_of(value)
     if whole is not None:
-        return [whole] if whole else []
+        return _both_ends(whole)
     inside = (value.arguments or (None,))[0] if isinstance(value, Symbol) else None
     return [part for part in (inside.head, inside.tail) if part] if isinstance(inside, Blob) else []
+
+
+def _both_ends(data: bytes) -> list[bytes]:
+    return [data] if len(data) <= 2 * END else [data[:END], data[-END:]]
 
 
 def _xgboost(ends: list[bytes]) -> dict[str, Any]:
@@ -66,20 +78,15 @@ def _xgboost(ends: list[bytes]) -> dict[str, Any]:
             facts["version"] = ".".join(str(int(number)) for number in json_version.groups())
         elif ubj_version:
             facts["version"] = ".".join(str(number[0]) for number in ubj_version.groups())
-        facts.setdefault("feature_names", _ubj_names(part) or _json_names(part))
-        facts["feature_names"] = facts["feature_names"] or _ubj_names(part) or _json_names(part)
+        facts["feature_names"] = facts.get("feature_names") or _ubj_names(part) or _json_names(part)
+        counts = [int(found) for found in _XGBOOST_COUNT.findall(part)[:20]]
+        facts["n_features"] = max([facts.get("n_features", 0), *counts])
     return facts
 
 
 def _json_names(part: bytes) -> list[str]:
     found = _JSON_NAMES.search(part)
-    if not found:
-        return []
-    try:
-        names = json.loads(found[1])
-    except ValueError:
-        return []
-    return [clean(name) for name in names[:NAMES_LIMIT]]
+    return _listed(found[1]) if found else []
 
 
 def _ubj_names(part: bytes) -> list[str]:
@@ -113,8 +120,19 @@ def _lightgbm(ends: list[bytes]) -> dict[str, Any]:
 
 
 def _catboost(ends: list[bytes]) -> dict[str, Any]:
+    facts: dict[str, Any] = {}
     for part in ends:
-        found = _CATBOOST_VERSION.search(part)
-        if found:
-            return {"version": (found[1] or found[2]).decode()}
-    return {}
+        version = _CATBOOST_VERSION.search(part)
+        if version:
+            facts["version"] = (version[1] or version[2]).decode()
+        for classes in _CATBOOST_CLASSES.findall(part)[:20]:
+            facts["classes"] = _listed(classes) or facts.get("classes")
+    return facts
+
+
+def _listed(text: bytes) -> list[Any]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return []
+    return [clean(item) if isinstance(item, str) else number(item) for item in found[:NAMES_LIMIT]]

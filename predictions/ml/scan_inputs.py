@@ -87,6 +87,8 @@ def _count_by_shape(symbol: Symbol) -> int | None:
         return tree.arguments[0]
     if "categories_" in items and not is_label_encoder(symbol):
         return len(sequence_of(items["categories_"])) or None
+    if "_prediction_values_change" in items:
+        return len(sequence_of(items["_prediction_values_change"])) or None
     for name in _LENGTHS:
         array = array_of(items.get(name))
         if array is not None and len(array.shape) == 1:

@@ -110,7 +110,7 @@ def is_part(value: Any) -> bool:
 
 
 _NOT_PARTS: Final = frozenset(
-    {"Tree", "Booster", "BinaryTree", "Bunch", "DMatrix", "Dataset", "TreePredictor", "_BinMapper"}
+    {"Tree", "BinaryTree", "Bunch", "DMatrix", "Dataset", "TreePredictor", "_BinMapper"}
 )
 
 

@@ -133,7 +133,7 @@ class Describer:
         count = items.get("n_classes_")
         if type(count) is int and 1 < count <= CHOICES_LIMIT and symbol.cls.top == "xgboost":
             return list(range(count))
-        return None
+        return next((facts["classes"] for facts in boosters_of(symbol) if "classes" in facts), None)
 
     def _categories(self, symbol: Symbol) -> list[Any]:
         found = symbol.state.items.get("categories_")

@@ -146,6 +146,8 @@ class Symbol:
     """What APPENDS and SETITEMS put into an object that is a list or a dict by its class."""
     pairs: Table | None = None
     array: Array | None = None
+    booster: dict[str, Any] | None = None
+    """What ``scan_boosters`` read from its bytes."""
 
     def build(self, state: Any) -> None:
         """Take a state as BUILD does: a dict updates, anything else is kept for the class to read."""

@@ -50,7 +50,7 @@ def _watch(event: str, arguments: tuple[Any, ...]) -> None:
 
 def scan_once(data: bytes) -> None:
     """One execution. Raises AssertionError for a finding."""
-    global _watching  # noqa: PLW0603
+    global _watching
     _place.write_bytes(data)
     started = time.process_time()
     _watching = True

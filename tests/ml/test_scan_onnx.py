@@ -34,10 +34,8 @@ def test_opsets_inputs_outputs_and_classes_are_told(tmp_path: Path) -> None:
 
 
 def test_weights_among_the_inputs_are_not_asked_for(tmp_path: Path) -> None:
-    values = [
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
-        for name, shape in (("x", ["batch", 3, 8, 8]), ("w", [1]), ("y", ["batch", 3, 8, 8]))
-    ]
+    shape: list[str | int | None] = ["batch", 3, 8, 8]
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in ("x", "w", "y")]
     weights = [helper.make_tensor("w", TensorProto.FLOAT, [1], [2.0])]
     graph = helper.make_graph(
         [helper.make_node("Mul", ["x", "w"], ["y"])], "g", values[:2], values[2:], weights
