@@ -23,7 +23,7 @@ from predictions.ml.scan_findings import (
     own_code_of,
     shown,
 )
-from predictions.ml.scan_lists import LIBRARIES
+from predictions.ml.scan_lists import DISTRIBUTIONS, LIBRARIES
 from predictions.ml.scan_machine import Findings, NotReadError, TooMuchError
 from predictions.ml.scan_onnx import onnx_facts
 from predictions.ml.scan_opcodes import read_pickle
@@ -47,8 +47,8 @@ class ScanReport:
     """What the bytes say. ``verdict`` is "refuse" with ``code`` and ``message``, or "accept".
 
     globals: every ``module.name`` asked for. sklearn_versions: of each part. libraries: beside scikit-learn.
-    numpy: "1" or "2" by the name of its core, empty when not named. top: class of the outermost object. own_code: every
-    ``module.name`` of the author's; with code "own_code" it is the only thing that speaks against the file.
+    numpy: "1" or "2" by the name of its core, empty when not named. top: class of the outermost object.
+    library_versions: of those in ``libraries`` whose release the file names. own_code: every ``module.name`` of the author's; with code "own_code" it is the only thing that speaks against the file.
     facts: the document of ``scan_facts.facts_of``, or ``scan_onnx.onnx_facts``; empty for a file that was not read.
     """
 
@@ -60,6 +60,7 @@ class ScanReport:
     globals: tuple[str, ...] = ()
     sklearn_versions: tuple[str, ...] = ()
     libraries: tuple[str, ...] = ()
+    library_versions: dict[str, str] = field(default_factory=dict)
     numpy: str = ""
     own_code: tuple[str, ...] = ()
     facts: dict[str, Any] = field(default_factory=dict)
@@ -163,6 +164,9 @@ def _report(
     findings: Findings, kind: FileFormat, size: int, compression: str | None, stopped: Exception | None
 ) -> ScanReport:
     code, message = judged(findings)
+    facts = facts_of(findings) if stopped is None else {}
+    libraries = libraries_of(findings)
+    versions = facts.get("library_versions", {})
     if not findings.globals and not code and stopped is None:
         code, message = "not_a_model_file", formats.PLAIN_DATA
     return ScanReport(
@@ -173,10 +177,15 @@ def _report(
         top=findings.top,
         globals=tuple(found.path for found in findings.globals),
         sklearn_versions=tuple(findings.sklearn_versions),
-        libraries=libraries_of(findings),
+        libraries=libraries,
+        library_versions={
+            name: versions[found]
+            for name in libraries
+            if (found := DISTRIBUTIONS.get(name, name)) in versions
+        },
         numpy=numpy_generation_of(findings),
         own_code=own_code_of(findings),
-        facts=facts_of(findings) if stopped is None else {},
+        facts=facts,
         verdict="refuse" if code else "accept",
         code=code,
         message=message,

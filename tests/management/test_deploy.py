@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import pickle
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -210,8 +211,18 @@ def test_explaining_tells_what_the_files_hold_and_stores_nothing(tmp_path: Path)
     assert "Together: StandardScaler (2 columns in) → LogisticRegression (2 columns in)" in told
     assert "Asks for 2 values: age, dose." in told
     assert "Question: What do the classes 0, 1 stand for?" in told
+    assert f"Opened with this site's own scikit-learn {version('scikit-learn')}." in told
     assert not Source.objects.exists()
     assert not Job.objects.exists()
+
+
+def test_explaining_tells_which_environment_would_be_made(tmp_path: Path) -> None:
+    estimator = LogisticRegression().fit([[0.0], [1.0]], [0, 1])
+    old = pickle.dumps(estimator).replace(f"\x05{version('scikit-learn')}".encode(), b"\x051.4.2")
+    (tmp_path / "old.pkl").write_bytes(old)
+    told = _run(tmp_path / "old.pkl", "--explain")
+    assert "Opened in an environment for scikit-learn 1.4.2" in told
+    assert "which is made at the first deploy." in told
 
 
 def test_explaining_a_bad_file_says_what_is_wrong_with_it(tmp_path: Path) -> None:

@@ -80,5 +80,5 @@ def test_version_names_and_count_are_read_from_the_boosters_own_bytes(tmp_path: 
     name = "CatBoostClassifier" if "catboost" in module else "Booster"
     report = scan_file(written(tmp_path, _pickled(module, name, state)))
     require_acceptable(report)
-    assert report.facts["library_versions"] == versions
+    assert report.facts["library_versions"] == report.library_versions == versions
     assert {key: report.facts.get(key) for key in facts} == facts
