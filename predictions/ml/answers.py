@@ -25,6 +25,10 @@ TIE = 1e-6
 """Shares this close are equal but for float32 rounding; the first class wins, as with ``argmax`` on exact shares."""
 
 
+class UnlistedClass(ModelFailed):
+    """An answer names a class that the signature does not list."""
+
+
 class Columns(NamedTuple):
     """Answers of many rows side by side: each array has one entry per row, in order. All numbers are finite.
 
@@ -48,13 +52,13 @@ class ClassLookup:
         self._as_text = {str(value): place for place, value in enumerate(self.values)}
 
     def place(self, label: Any) -> int:
-        """Index of ``label``. Raises ModelFailed for a class the signature does not list."""
+        """Index of ``label``. Raises UnlistedClass for a class the signature does not list."""
         try:
             return self._places[label]
         except (KeyError, TypeError):
             found = self._as_text.get(str(label))
         if found is None:
-            raise ModelFailed(
+            raise UnlistedClass(
                 "The answer names a class that this version does not list; build the file again."
             )
         return found

@@ -16,6 +16,7 @@ from predictions.ml.generated_rows import CheckRow, check_rows
 from predictions.ml.inspection import Inspection, inspect_closely
 from predictions.ml.native import EstimatorRuntime
 from predictions.ml.opening import open_estimator
+from predictions.ml.proving_subjects import estimator_subject, proven
 from predictions.ml.racing import time_runtimes
 from predictions.ml.reporting import ARTIFACT, Clock, Say, answer_document, libraries
 from predictions.ml.table import Table, read_table
@@ -35,8 +36,8 @@ def build_from_file(
 ) -> dict[str, Any]:
     """Everything a version needs, as a JSON-able document; the artifact is written into ``out``.
 
-    ``file_format``: joblib, pickle, skops or onnx. ``say(step, message)`` reports "open", "inspect", "convert" and
-    "parity". Raises BadModelFile with a message for the owner.
+    ``file_format``: joblib, pickle, skops or onnx. ``say(step, message)`` reports "open", "inspect", "convert",
+    "parity" and "prove". Raises BadModelFile with a message for the owner.
     """
     with one_thread():
         table = read_table(sample) if sample else None
@@ -65,10 +66,12 @@ def build_estimator(
     say("inspect", f"{inspection.summary}.")
     clock.mark("inspect")
     original = EstimatorRuntime(estimator, inspection.signature)
-    converted, report = _converted(estimator, inspection, original, say, conversion_seconds)
+    rows = _rows(estimator, inspection)
+    converted, report = _converted(estimator, inspection, original, rows, say, conversion_seconds)
     clock.mark("convert and compare")
     if converted is not None:
         (out / ARTIFACT).write_bytes(converted.data)
+    proof = proven(estimator_subject(estimator, inspection, original, converted, rows, table), say, clock)
     example = original.predict([tuple(field.example for field in inspection.signature.inputs)])[0]
     return {
         "signature": inspection.signature.to_document(),
@@ -79,6 +82,7 @@ def build_estimator(
             "estimator": inspection.words,
             "summary": inspection.summary,
             **report,
+            "proof": proof,
             "timings": clock.seconds,
             "example_answer": answer_document(example, inspection.signature),
             "inspection": list(inspection.facts),
@@ -90,10 +94,14 @@ def build_estimator(
 
 
 def _converted(
-    estimator: Any, inspection: Inspection, original: EstimatorRuntime, say: Say, seconds: float
+    estimator: Any,
+    inspection: Inspection,
+    original: EstimatorRuntime,
+    rows: list[CheckRow],
+    say: Say,
+    seconds: float,
 ) -> tuple[Any, dict[str, Any]]:
     """The converted form or None, and for the report: why, the comparison, and seconds of each runtime."""
-    rows = _rows(estimator, inspection)
     try:
         converting = import_module("predictions.ml.converting")
     except Exception:

@@ -7,6 +7,7 @@ from typing import Any
 
 from predictions.errors import BadModelFile, ModelFailed
 from predictions.ml.graphs import inspect_graph, without_zipmap
+from predictions.ml.proving_subjects import graph_subject, proven
 from predictions.ml.reporting import ARTIFACT, Clock, Say, answer_document, libraries
 from predictions.ml.runtimes import OnnxRuntime
 from predictions.ml.table import Table
@@ -32,6 +33,7 @@ def build_graph(source: Path, table: Table | None, out: Path, say: Say) -> dict[
     clock.mark("run")
     say("convert", "An ONNX graph needs no conversion; it answered an example row.")
     (out / ARTIFACT).write_bytes(data)
+    proof = proven(graph_subject(lambda: OnnxRuntime(data, plan, signature), signature, table), say, clock)
     return {
         "signature": signature.to_document(),
         "runtime": "onnx",
@@ -41,6 +43,7 @@ def build_graph(source: Path, table: Table | None, out: Path, say: Say) -> dict[
             "estimator": "ONNX graph",
             "parity": None,
             "reason": "Served by ONNX Runtime as it was brought.",
+            "proof": proof,
             "timings": clock.seconds,
             "example_answer": answer_document(answer, signature) if answer else None,
             "inspection": [],

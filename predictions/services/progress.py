@@ -18,7 +18,7 @@ _ASK_SECONDS = 1.0
 _BEAT_SECONDS = 5.0
 
 
-_IN_SANDBOX = ("scan", "open", "inspect", "convert", "parity")
+_IN_SANDBOX = ("scan", "open", "inspect", "convert", "parity", "prove")
 
 
 class Progress:

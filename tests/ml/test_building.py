@@ -127,7 +127,7 @@ def test_the_document_is_json_and_tells_the_steps_in_words(tmp_path: Any) -> Non
     again = json.loads(json.dumps(built.document))
     assert Plan.from_document(again["plan"]) == Plan.from_document(built.document["plan"])
     assert Signature.from_document(again["signature"]) == built.signature
-    assert [step for step, _ in built.said] == ["open", "inspect", "convert", "parity"]
+    assert [step for step, _ in built.said] == ["open", "inspect", "convert", "parity", "prove"]
     assert built.said[1][1] == "Pipeline of StandardScaler and LogisticRegression, 30 inputs, 2 classes."
     assert built.document["libraries"]["scikit-learn"].startswith("1.9")
     assert set(built.report["example_answer"]) == {"label", "probabilities"}

@@ -145,6 +145,7 @@ def test_a_file_becomes_a_live_version_that_answers(brings: Brings, owner: Actor
         "inspect",
         "convert",
         "parity",
+        "prove",
         "seal",
     ]
     assert {step["status"] for step in job.steps} == {"done"}
