@@ -76,6 +76,16 @@ class Conflict(DeskError):
     code = "conflict"
 
 
+class NotProven(Conflict):
+    """A version failed checks of its proof: it goes live only with a written reason. ``checks``: their codes."""
+
+    code = "not_proven"
+
+    def __init__(self, message: str, *, checks: Sequence[str], field: str | None = None) -> None:
+        super().__init__(message, field=field)
+        self.checks = tuple(checks)
+
+
 class BadModelFile(DeskError):
     """A file cannot become an ml_model; the message says why and what to bring instead."""
 

@@ -140,7 +140,10 @@ class SignatureRevision(models.Model):
 
 
 class Deployment(models.Model):
-    """Which version answers, since when, and by whose decision. The open row is the present."""
+    """Which version answers, since when, and by whose decision. The open row is the present.
+
+    ``overridden``: codes of the failed checks that ``reason`` set aside.
+    """
 
     class Role(models.TextChoices):
         LIVE = "live", _("live")
@@ -153,6 +156,8 @@ class Deployment(models.Model):
     started_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
+    reason = models.TextField(_("reason"), blank=True, default="")
+    overridden = models.JSONField(_("checks set aside"), default=list, blank=True)
 
     class Meta:
         ordering = ("-id",)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.fields.json import KeyTransform
 
 from predictions.errors import NotFound
 from predictions.models import Deployment, MLModel, ModelVersion
@@ -70,12 +71,22 @@ def versions(ml_model: MLModel) -> QuerySet[ModelVersion]:
     )
 
 
+def with_checks(rows: QuerySet[ModelVersion]) -> QuerySet[ModelVersion]:
+    """The versions with the checks of their proof as ``checks``, so that the rest of their report need not be read."""
+    return rows.annotate(checks=KeyTransform("checks", KeyTransform("proof", "report")))
+
+
 def version(ml_model: MLModel, number: int) -> ModelVersion:
     """One version by its number. Raises NotFound."""
     found = versions(ml_model).select_related("ml_model").filter(number=number).first()
     if found is None:
         raise NotFound(f"{ml_model.name} has no version {number}.")
     return found
+
+
+def deployments(version: ModelVersion) -> QuerySet[Deployment]:
+    """When a version answered, the latest first, with whose word it was."""
+    return version.deployments.select_related("started_by").order_by("-pk")
 
 
 def may_manage(actor: Actor, ml_model: MLModel) -> bool:

@@ -21,6 +21,7 @@ from predictions.repository import Stored
 from predictions.sandbox import SandboxResult, Stopped
 from predictions.sandbox.configured import build_limits
 from predictions.sandbox.replies import BuildReply, believed, scans_believed
+from predictions.selectors import proofs
 from predictions.services import environments, jobs
 from predictions.services.connections import retried
 from predictions.services.progress import Progress
@@ -231,8 +232,7 @@ def _seal(progress: Progress, wish: Wish, outcome: _Outcome, stored: Stored) -> 
         version = seal(
             built=built, source=wish.source, request=wish.request, actor=wish.actor, slug=wish.slug
         )
-        live = " and live" if wish.request.go_live else ""
-        progress.done(f"Version {version.number} of {version.ml_model.name} is sealed{live}.")
+        progress.done(_sealed_in_words(version, wish.request))
         jobs.succeed(job, ml_model=version.ml_model, version=version)
 
 
@@ -245,3 +245,12 @@ def _described(environment: Environment | None) -> dict[str, str] | None:
         "sklearn": environment.sklearn,
         "lock": environment.lock,
     }
+
+
+def _sealed_in_words(version: ModelVersion, request: BuildRequest) -> str:
+    sealed = f"Version {version.number} of {version.ml_model.name} is sealed"
+    failed = proofs.failed_checks(version.report)
+    if failed:
+        so_far = ", but not live" if request.go_live else ""
+        return f"{sealed}{so_far}: it failed its proof ({proofs.in_words(failed)})."
+    return f"{sealed} and live." if request.go_live else f"{sealed}."

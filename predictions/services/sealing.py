@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Max
 
+from predictions.errors import NotProven
 from predictions.models import Environment, MLModel, ModelVersion, SignatureRevision, Source
 from predictions.repository import Stored
 from predictions.services import deployments, naming
@@ -37,6 +39,8 @@ def seal(
     *, built: Built, source: Source, request: BuildRequest, actor: Actor, slug: str = ""
 ) -> ModelVersion:
     """Write ml_model (new or the one of that name), version, first signature revision and, when asked, go live.
+
+    A version that failed its proof is sealed but does not go live: that takes a reason, which nobody gave yet.
 
     Call it inside a transaction. Two builds of one name get consecutive numbers: the ml_model's row is locked.
     Raises NotAllowed for another owner's ml_model, InvalidSignature for edits that do not fit.
@@ -78,7 +82,8 @@ def seal(
     )
     version.save(update_fields=["current_revision"])
     if request.go_live:
-        deployments.go_live(version=version, actor=actor)
+        with suppress(NotProven):
+            deployments.go_live(version=version, actor=actor)
     return version
 
 

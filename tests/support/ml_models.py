@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib.auth.models import User
 
 from predictions.models import Deployment, MLModel, ModelVersion, SignatureRevision, Source
@@ -61,7 +63,9 @@ def make_ml_model(
     return ml_model
 
 
-def add_version(ml_model: MLModel, signature: Signature, *, live: bool = False) -> ModelVersion:
+def add_version(
+    ml_model: MLModel, signature: Signature, *, live: bool = False, report: dict[str, Any] | None = None
+) -> ModelVersion:
     """The next version; ``live`` ends the one before."""
     number = ml_model.versions.count() + 1
     source = Source.objects.create(
@@ -75,6 +79,7 @@ def add_version(ml_model: MLModel, signature: Signature, *, live: bool = False) 
         artifact_key="none",
         artifact_sha256="0" * 64,
         artifact_size=10,
+        report=report or {},
     )
     version.current_revision = SignatureRevision.objects.create(
         version=version, number=1, document=signature.to_document()
@@ -84,3 +89,17 @@ def add_version(ml_model: MLModel, signature: Signature, *, live: bool = False) 
         Deployment.objects.filter(ml_model=ml_model, ended_at=None).delete()
         Deployment.objects.create(ml_model=ml_model, version=version)
     return version
+
+
+def proof(**verdicts: str) -> dict[str, Any]:
+    """A proof as a build writes it, by the verdict of each check."""
+    checks = [
+        {"code": code, "verdict": verdict, "message": f"What was found by {code}.", "measured": {"rows": 20}}
+        for code, verdict in verdicts.items()
+    ]
+    return {"checks": checks, "rows": 20, "seconds": 0.1}
+
+
+def failed_proof(*codes: str) -> dict[str, Any]:
+    """A proof that passed but for these checks."""
+    return proof(loads="passed", **dict.fromkeys(codes, "failed"))
