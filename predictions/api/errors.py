@@ -149,7 +149,8 @@ def _of_desk(error: desk.DeskError) -> Problem:
         errors = [_fault(error.field, error.code, error.message)]
     if isinstance(error, desk.TryLater):
         headers["Retry-After"] = str(error.retry_after)
-    return Problem(status, error.code, error.message, errors, headers)
+    extra = {"failed_checks": list(error.checks)} if isinstance(error, desk.NotProven) else {}
+    return Problem(status, error.code, error.message, errors, headers, extra)
 
 
 def _of_drf(error: drf_errors.APIException) -> Problem:

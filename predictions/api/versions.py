@@ -11,8 +11,8 @@ from rest_framework.response import Response
 
 from predictions.api.paging import NumberPageQuery, page, page_of
 from predictions.api.permissions import Known
-from predictions.api.serializers.ml_models import VersionOut
-from predictions.api.views import DeskView, checked_query
+from predictions.api.serializers.ml_models import VersionLiveIn, VersionOut
+from predictions.api.views import DeskView, checked, checked_query
 from predictions.errors import NotAllowed
 from predictions.models import MLModel, ModelVersion
 from predictions.selectors import ml_models
@@ -53,14 +53,20 @@ class VersionLive(DeskView):
         operation_id="go_live",
         tags=["versions"],
         summary="Let a version answer from now on",
-        description="Also the way back to an earlier version. Doing it twice changes nothing.",
-        request=None,
+        description=(
+            "Also the way back to an earlier version. Doing it twice changes nothing. A version that failed a check of "
+            "its proof needs a `reason` in words, which is kept; without one the answer is 409 `not_proven`."
+        ),
+        request=VersionLiveIn,
         responses=VersionOut,
     )
     def post(self, request: Request, slug: str, number: int) -> Response:
         """Go live, or roll back."""
         ml_model = _managed(self.actor, slug)
-        deployments.go_live(version=ml_models.version(ml_model, number), actor=self.actor)
+        version = ml_models.version(ml_model, number)
+        given: Any = request.data
+        reason = checked(VersionLiveIn, {} if given is None else given)["reason"]
+        deployments.go_live(version=version, actor=self.actor, reason=reason)
         return Response(VersionOut(ml_models.version(ml_model, number)).data)
 
 

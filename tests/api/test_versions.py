@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from predictions.models import Deployment
 from predictions.selectors import ml_models
 from tests.api.conftest import People, Shelf, problem
-from tests.support.ml_models import SUM, add_version
+from tests.support.ml_models import SUM, add_version, failed_proof
 
 
 def test_the_owner_sees_all_versions_newest_first(people: People, shelf: Shelf) -> None:
@@ -60,3 +63,25 @@ def test_others_change_nothing(
 def test_a_version_that_is_none_is_not_found(people: People, shelf: Shelf) -> None:
     for number in (0, 99, 10**12):
         problem(people.root.post(f"models/sum/versions/{number}/live"), 404, "not_found")
+
+
+def test_a_version_that_failed_its_proof_takes_a_reason(people: People, shelf: Shelf) -> None:
+    add_version(shelf.public, SUM, report={"proof": failed_proof("finite")})
+    for body in (None, {}, {"reason": ""}, {"reason": "123"}):
+        document = problem(people.staff.post("models/sum/versions/2/live", body), 409, "not_proven")
+        assert document["failed_checks"] == ["finite"]
+        assert "Finite numbers" in document["detail"]
+    empty = people.staff.client.generic("POST", "/api/v1/models/sum/versions/2/live")
+    assert empty.status_code == 409
+    assert people.staff.get("models/sum/versions").json()["results"][0]["live"] is False
+    response = people.staff.post("models/sum/versions/2/live", {"reason": "Until the next file comes."})
+    assert (response.status_code, response.json()["live"]) == (200, True)
+    row = Deployment.objects.get(ml_model=shelf.public, ended_at=None)
+    assert (row.reason, row.overridden) == ("Until the next file comes.", ["finite"])
+    assert row.started_by == people.accounts["staff"]
+
+
+@pytest.mark.parametrize("body", [{"reason": ["a"]}, {"reason": "a" * 2001}, {"reason": "a\x00b"}, []])
+def test_a_reason_that_is_no_text_is_refused(people: People, shelf: Shelf, body: Any) -> None:
+    add_version(shelf.public, SUM)
+    problem(people.staff.post("models/sum/versions/2/live", body), 400, "invalid_request")

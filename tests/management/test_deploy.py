@@ -22,7 +22,7 @@ from predictions.management.commands import deploy
 from predictions.management.following import NOBODY
 from predictions.models import Job, MLModel, Source
 from predictions.services import jobs
-from tests.support.ml_models import SUM, add_version
+from tests.support.ml_models import SUM, add_version, failed_proof
 
 pytestmark = pytest.mark.django_db
 
@@ -71,11 +71,11 @@ def _claim(job: Job) -> None:
     jobs.add_log(job, "Looking at the file.")
 
 
-def _finish(*, live: bool) -> Worker:
+def _finish(*, live: bool, report: dict[str, Any] | None = None) -> Worker:
     def finish(job: Job) -> None:
         jobs.finish_step(job, "nothing dangerous")
         ml_model = MLModel.objects.create(slug="sum", name="Sum", owner=job.created_by, visibility="private")
-        jobs.succeed(job, ml_model=ml_model, version=add_version(ml_model, SUM, live=live))
+        jobs.succeed(job, ml_model=ml_model, version=add_version(ml_model, SUM, live=live, report=report))
 
     return finish
 
@@ -119,6 +119,30 @@ def test_what_is_asked_for_reaches_the_job(
     )
     assert "is built and waits" in out
     assert "/versions" in out
+
+
+def test_what_failed_its_proof_is_built_but_not_live_and_says_how_to_go_on(
+    root: User, file: Path, work: Callable[..., None]
+) -> None:
+    work(_claim, _finish(live=False, report={"proof": failed_proof("finite")}))
+    with pytest.raises(CommandError) as refused:
+        _run(file, "--name", "Sum", "--live")
+    assert refused.value.returncode == 3
+    assert str(refused.value).splitlines() == [
+        "Sum, version 1, is built but not live: it failed its proof.",
+        "  Finite numbers: What was found by finite.",
+        "Bring a corrected file, or let it answer all the same and say why:",
+        '  script/manage go_live sum 1 --reason "…"',
+    ]
+
+
+def test_what_failed_its_proof_and_was_not_asked_to_be_live_is_told_of(
+    root: User, file: Path, work: Callable[..., None]
+) -> None:
+    work(_claim, _finish(live=False, report={"proof": failed_proof("finite")}))
+    out = _run(file, "--name", "Sum")
+    assert "is built: it failed its proof" in out
+    assert "is built and waits" in out
 
 
 def test_a_failed_build_ends_with_its_reason(root: User, file: Path, work: Callable[..., None]) -> None:

@@ -114,6 +114,18 @@ class MLModelDetailOut(MLModelOut):
         return list(live.metrics) if live else []
 
 
+class VersionLiveIn(serializers.Serializer[Any]):
+    """What going live may say. The body may be left out."""
+
+    reason = serializers.CharField(
+        required=False,
+        default="",
+        allow_blank=True,
+        max_length=2000,
+        help_text="Why it shall answer although it failed its proof.",
+    )
+
+
 class VersionOut(serializers.Serializer[Any]):
     """A sealed version, for the owner."""
 

@@ -9,27 +9,30 @@ from typing import Any, BinaryIO
 from urllib.parse import urljoin
 
 from django.conf import settings
-from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.urls import reverse
 
 from predictions import dispatch
 from predictions.errors import DeskError
+from predictions.management import accounts
 from predictions.management.following import Follower
-from predictions.models import Job, MLModel
-from predictions.selectors import ml_models
+from predictions.models import Job, MLModel, ModelVersion
+from predictions.selectors import ml_models, proofs
 from predictions.services import explaining
 from predictions.signature import snippets
 from predictions.signature.fields import Signature
 from predictions.signature.schema import example_row
-from predictions.values import Actor, BuildRequest
+from predictions.values import BuildRequest
 
 POLL_SECONDS = 0.3
 INTERRUPTED = 130
+NOT_PROVEN = 3
 
 
 class Command(BaseCommand):
-    """Exit code 0 when the file became a version, 1 with the reason when not."""
+    """Exit code 0 when the file became a version, 1 with the reason when not, 3 when it is one that failed its proof and so
+    did not go live as was asked.
+    """
 
     help = "Turn a model file (.joblib, .pkl, .skops, .onnx) into a page and an API, and show how it goes."
 
@@ -90,8 +93,7 @@ class Command(BaseCommand):
         self.stdout.write("\n".join(lines))
 
     def _start(self, file: Path, options: dict[str, Any]) -> Job:
-        owner = _owner(options["owner"])
-        actor = Actor(user_id=owner.pk, is_staff=owner.is_staff, is_superuser=owner.is_superuser)
+        owner = accounts.owner(options["owner"])
         request = BuildRequest(
             name=options["name"],
             description=options["description"],
@@ -102,7 +104,7 @@ class Command(BaseCommand):
         with ExitStack() as files:
             try:
                 return dispatch.build(
-                    actor=actor,
+                    actor=accounts.actor_of(owner),
                     request=request,
                     stream=files.enter_context(_opened(file)),
                     filename=file.name,
@@ -128,6 +130,7 @@ class Command(BaseCommand):
             raise CommandError("The build ended without a version; look at its log in the admin.")
         live = ml_models.live_version(ml_model)
         if live is None or live.pk != version.pk or live.current_revision is None:
+            self._tell_proof(version, wanted_live=options["live"])
             versions = self._address(options, "versions", ml_model.slug)
             self.stdout.write(f"\n{ml_model.name}, version {version.number}, is built and waits.")
             self.stdout.write(f"Let it answer (or give --live next time): {versions}")
@@ -140,6 +143,21 @@ class Command(BaseCommand):
         self.stdout.write(f"Call:\n{snippets.curl(call, row)}")
         if ml_model.visibility != MLModel.Visibility.PUBLIC:
             self.stdout.write("A key to call it with: script/manage create_api_key NAME --user USERNAME")
+
+    def _tell_proof(self, version: ModelVersion, *, wanted_live: bool) -> None:
+        """What failed and how to go on. Raises CommandError where it should be live and is not."""
+        failed = proofs.failed_checks(version.report)
+        if not failed:
+            return
+        ml_model = version.ml_model
+        state = "is built but not live" if wanted_live else "is built"
+        lines = [f"{ml_model.name}, version {version.number}, {state}: it failed its proof."]
+        lines += [f"  {check.title}: {check.message}" for check in failed]
+        lines.append("Bring a corrected file, or let it answer all the same and say why:")
+        lines.append(f'  script/manage go_live {ml_model.slug} {version.number} --reason "…"')
+        if wanted_live:
+            raise CommandError("\n".join(lines), returncode=NOT_PROVEN)
+        self.stdout.write("\n" + "\n".join(lines))
 
     def _address(self, options: dict[str, Any], name: str, *args: Any) -> str:
         base: str = options["base_url"]
@@ -155,23 +173,3 @@ def _opened(file: Path) -> BinaryIO:
         raise CommandError(f"There is no file {file}.") from None
     except OSError as error:
         raise CommandError(f"{file} cannot be read: {error.strerror}.") from None
-
-
-def _owner(name: str | None) -> User:
-    if name is None:
-        return _only_superuser()
-    found = User.objects.filter(username=name, is_active=True).first()
-    if found is None:
-        raise CommandError(f"There is no open account “{name}”.")
-    if not (found.is_staff or found.is_superuser):
-        raise CommandError(f"Only staff accounts own ML models; make “{name}” one in the admin first.")
-    return found
-
-
-def _only_superuser() -> User:
-    found = list(User.objects.filter(is_superuser=True, is_active=True).order_by("pk")[:2])
-    if not found:
-        raise CommandError("Nobody could own it yet. Make an admin first: script/manage createsuperuser")
-    if len(found) > 1:
-        raise CommandError("Say whose it is: --owner USERNAME (this site has several admins).")
-    return found[0]
