@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from predictions.admin.cases import width
-from predictions.models import Job, Prediction, Review
+from predictions.models import Deployment, Job, Prediction, Review
 from predictions.signature.answers import percent
 from predictions.signature.wording import tidy, with_unit
 
@@ -49,6 +50,11 @@ def moment(value: datetime | None) -> SafeString | str:
         f"{value.astimezone(timezone.get_default_timezone()):%Y-%m-%d %H:%M:%S %Z}",
         f"{date_format(local, 'j M Y')}, {local:%H:%M}",
     )
+
+
+def deployments(rows: Iterable[Deployment]) -> list[tuple[Deployment, SafeString | str, SafeString | str]]:
+    """Each with the times it began and ended."""
+    return [(row, moment(row.started_at), moment(row.ended_at)) for row in rows]
 
 
 def job_badge(job: Job) -> SafeString:

@@ -22,7 +22,7 @@ from predictions.admin.bring import BringForm
 from predictions.admin.http import site_address
 from predictions.errors import DeskError, TryLater
 from predictions.models import Deployment, MLModel, ModelVersion
-from predictions.selectors import desk, ml_models
+from predictions.selectors import desk, ml_models, proofs
 from predictions.selectors.desk import RECENT_CAP, Counted
 from predictions.services import deployments
 from predictions.services import ml_models as ml_model_services
@@ -174,18 +174,21 @@ class MLModelAdmin(DeskAdmin):
 
     def _context(self, request: HttpRequest, ml_model: MLModel) -> dict[str, Any]:
         history = Deployment.objects.filter(ml_model=ml_model).select_related("version", "started_by")[:20]
-        found = ml_models.versions(ml_model).defer(
+        found = ml_models.with_checks(ml_models.versions(ml_model)).defer(
             "report", "plan", "libraries", "current_revision__document"
         )
         return {
             "show_save_and_add_another": False,
             "versions": [
-                (version, cells.moment(version.created_at), reports.metrics(version.metrics)[:1])
+                (
+                    version,
+                    cells.moment(version.created_at),
+                    reports.metrics(version.metrics)[:1],
+                    _failed(version),
+                )
                 for version in found
             ],
-            "deployments": [
-                (item, cells.moment(item.started_at), cells.moment(item.ended_at)) for item in history
-            ],
+            "deployments": cells.deployments(history),
             "may_manage": self.has_change_permission(request, ml_model),
             "site_page": site_address("ml_model", ml_model.slug),
             "versions_page": site_address("versions", ml_model.slug),
@@ -202,7 +205,8 @@ class MLModelAdmin(DeskAdmin):
             self.message_user(request, _("Choose one of the versions below."), messages.ERROR)
             return self._back(ml_model)
         try:
-            deployments.go_live(version=version, actor=self.actor(request))
+            reason = request.POST.get("reason", "")
+            deployments.go_live(version=version, actor=self.actor(request), reason=reason)
         except DeskError as error:
             self.message_user(request, error.message, messages.ERROR)
         else:
@@ -249,3 +253,8 @@ class MLModelAdmin(DeskAdmin):
 
     def _back(self, ml_model: MLModel) -> HttpResponseRedirect:
         return HttpResponseRedirect(reverse("admin:predictions_mlmodel_change", args=(ml_model.pk,)))
+
+
+def _failed(version: Any) -> str:
+    """Which checks failed, in words, by the annotation ``checks``."""
+    return proofs.in_words([check for check in proofs.listed(version.checks) if check.verdict == "failed"])

@@ -24,6 +24,7 @@ STEP_NAMES = {
     "inspect": gettext_lazy("Read inputs and outputs"),
     "convert": gettext_lazy("Convert to ONNX"),
     "parity": gettext_lazy("Compare with the original"),
+    "prove": gettext_lazy("Prove it"),
     "seal": gettext_lazy("Seal the version"),
     "train": gettext_lazy("Train"),
 }

@@ -16,7 +16,7 @@ from predictions.admin import cells, reports, signatures
 from predictions.admin.base import PageAdmin
 from predictions.admin.http import site_address
 from predictions.models import Deployment, ModelVersion, SignatureRevision, Source
-from predictions.selectors import ml_models
+from predictions.selectors import ml_models, proofs
 from predictions.signature.fields import Signature
 
 
@@ -77,8 +77,15 @@ class ModelVersionAdmin(PageAdmin):
         """The build report for people, the fields, and how they were edited."""
         report = found.report if isinstance(found.report, dict) else {}
         revision = found.current_revision
+        may_manage = ml_models.may_manage(self.actor(request), found.ml_model)
         return {
             "version": found,
+            "report": report,
+            "failed": proofs.in_words(proofs.failed_checks(report)),
+            "may_go_live": may_manage
+            and not found.is_live
+            and request.user.has_perm("predictions.change_mlmodel"),
+            "deployments": cells.deployments(ml_models.deployments(found).select_related("version")[:20]),
             "built": cells.moment(found.created_at),
             "estimator": report.get("estimator") or "",
             "sentences": reports.sentences(report),
@@ -101,7 +108,7 @@ class ModelVersionAdmin(PageAdmin):
             ],
             "report_page": site_address("version", found.ml_model.slug, found.number),
             "fields_page": site_address("signature", found.ml_model.slug, found.number),
-            "may_manage": ml_models.may_manage(self.actor(request), found.ml_model),
+            "may_manage": may_manage,
         }
 
 

@@ -24,6 +24,7 @@ STEPS = {
     "inspect": gettext_lazy("Read the signature"),
     "convert": gettext_lazy("Convert to ONNX"),
     "parity": gettext_lazy("Compare with the original"),
+    "prove": gettext_lazy("Prove it"),
     "seal": gettext_lazy("Seal the version"),
     "split": gettext_lazy("Look through the file"),
     "score": gettext_lazy("Answer every row"),
@@ -72,6 +73,7 @@ def parity_rows(report: Mapping[str, Any]) -> list[dict[str, Any]]:
             "rows": tally["rows"],
             "difference": _tidy(tally["largest_difference"]),
             "mismatches": tally["label_mismatches"],
+            "ties": tally.get("ties", 0),
         }
         for kind, tally in kinds.items()
     ]

@@ -38,7 +38,7 @@ def test_a_file_is_brought_built_looked_at_and_goes_live(site, new_page, loan_fi
     expect(go_live).to_be_visible(timeout=120_000)
     assert too_wide(page) == []
     steps = page.locator(".step[data-status=done]")
-    expect(steps).to_have_count(7)
+    expect(steps).to_have_count(8)
     expect(page.get_by_role("list", name="Log")).to_contain_text("SHA-256")
     job = Job.objects.get()
     assert (job.status, job.created_by) == ("succeeded", owner)

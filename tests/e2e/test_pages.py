@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page
 
-from predictions.models import Job, Prediction
-from predictions.services import api_keys
+from predictions.models import Job, ModelVersion, Prediction
+from predictions.services import api_keys, deployments
 from predictions.services.reviews import overrule
 from tests import factories
 from tests.e2e.pages import ask, sign_in, too_wide
@@ -50,6 +50,33 @@ DARK_PAGE = """() => {
 }"""
 
 
+PROOF = {
+    "checks": [
+        {
+            "code": "probabilities",
+            "verdict": "failed",
+            "message": "On 3 of 400 rows the probabilities do not lie between 0 and 1 and add up to 1.",
+            "measured": {"lowest": 0, "highest": 63.7, "largest_error_of_sum": 62.7, "tolerance": 3.5e-4},
+        },
+        {"code": "constant", "verdict": "warned", "message": "One answer. " * 20, "measured": {}},
+        {"code": "loads", "verdict": "passed", "message": "It loads.", "measured": {}},
+        {"code": "unseen", "verdict": "not_applicable", "message": "No input is a choice.", "measured": {}},
+        {
+            "code": "accuracy",
+            "verdict": "passed",
+            "message": "Right on 90.0% of 20 rows.",
+            "measured": {
+                "accuracy": 0.9,
+                "balanced_accuracy": 0.9,
+                "baseline": 0.6,
+                "classes": ["c" * 60, *(f"a class {place}" for place in range(7))],
+                "confusion": [[place * 1000 for place in range(8)]] * 8,
+            },
+        },
+    ]
+}
+
+
 def faults(page: Page, address: str, *, dark: bool, measured: bool) -> list[str]:
     """What is wrong with the look of one page."""
     response = page.goto(address)
@@ -69,7 +96,18 @@ def test_every_page_fits_a_telephone_and_can_be_read(site, new_page, dark):
     first = factories.sign_version(
         slug="sign", owner=owner, name="A name of somewhat more than usual length 🌍"
     )
-    factories.sign_version(ml_model=first.ml_model)
+    second = factories.sign_version(ml_model=first.ml_model, live=False)
+    ModelVersion.objects.filter(pk__in=[first.pk, second.pk]).update(report={"proof": PROOF})
+    second.refresh_from_db()
+    deployments.go_live(version=second, actor=factories.actor_for(owner), reason="A long reason. " * 20)
+    built = Job.objects.create(
+        kind="build",
+        name="Built",
+        status="succeeded",
+        created_by=owner,
+        ml_model=first.ml_model,
+        version=first,
+    )
     line = factories.version(slug="line", owner=owner)
     job = Job.objects.create(
         kind="build",
@@ -108,6 +146,8 @@ def test_every_page_fits_a_telephone_and_can_be_read(site, new_page, dark):
     reads += [f"{site}/bring/", f"{site}/jobs/", f"{site}/jobs/{job.pk}/", f"{site}/m/sign/versions/"]
     reads += [
         f"{site}/m/sign/versions/1/",
+        f"{site}/m/sign/versions/2/",
+        f"{site}/jobs/{built.pk}/",
         f"{site}/m/sign/versions/1/fields/",
         f"{site}/accounts/password_change/",
     ]
@@ -118,6 +158,8 @@ def test_every_page_fits_a_telephone_and_can_be_read(site, new_page, dark):
     reads = [f"{desk}/", f"{desk}/predictions/prediction/", f"{desk}/predictions/prediction/?verdict=any"]
     reads += [f"{desk}/predictions/prediction/{row.pk}/change/", f"{desk}/predictions/job/{job.pk}/change/"]
     reads += [f"{desk}/predictions/modelversion/{line.pk}/change/", f"{desk}/predictions/apikey/add/"]
+    reads += [f"{desk}/predictions/modelversion/{first.pk}/change/"]
+    reads += [f"{desk}/predictions/mlmodel/{first.ml_model_id}/change/"]
     reads += [f"{desk}/predictions/{room}/" for room in rooms if room != "source"]
     found += [fault for address in reads for fault in faults(page, address, dark=dark, measured=False)]
     assert found == []

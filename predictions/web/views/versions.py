@@ -9,14 +9,16 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from predictions.errors import DeskError, NotFound
+from predictions.errors import DeskError, InvalidRequest, NotFound, NotProven
 from predictions.models import MLModel, ModelVersion
-from predictions.selectors import ml_models
+from predictions.selectors import ml_models, proofs
 from predictions.services import deployments
 from predictions.services import ml_models as ml_model_services
 from predictions.signature.fields import Signature
 from predictions.web.forms.uploads import DescribeForm
 from predictions.web.http import actor_of
+
+DEPLOYMENTS = 20
 
 
 @login_required
@@ -47,27 +49,41 @@ def versions(request: HttpRequest, slug: str) -> HttpResponse:
 def version(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     """One version's build report."""
     ml_model = managed(request, slug)
+    return _detail(request, ml_model, get_version(ml_model, number))
+
+
+@login_required
+@require_POST
+def go_live(request: HttpRequest, slug: str, number: int) -> HttpResponse:
+    """Let this version answer from now on; an earlier one as well as a later one. One that failed takes a reason."""
+    ml_model = managed(request, slug)
     found = get_version(ml_model, number)
+    reason = request.POST.get("reason", "")
+    try:
+        deployments.go_live(version=found, actor=actor_of(request), reason=reason)
+    except (NotProven, InvalidRequest) as error:
+        return _detail(request, ml_model, found, wrong=error.message, typed=reason)
+    messages.success(request, _("Version %(number)s is live.") % {"number": number})
+    return redirect("versions", slug)
+
+
+def _detail(
+    request: HttpRequest, ml_model: MLModel, found: ModelVersion, *, wrong: str = "", typed: str = ""
+) -> HttpResponse:
     signature = Signature.from_document(found.current_revision.document) if found.current_revision else None
     context = {
         "ml_model": ml_model,
         "version": found,
         "report": found.report,
         "parity": found.report.get("parity"),
+        "failed": proofs.in_words(proofs.failed_checks(found.report)),
+        "wrong": wrong,
+        "typed": typed,
+        "deployments": ml_models.deployments(found)[:DEPLOYMENTS],
         "signature": signature,
         "revisions": found.revisions.select_related("created_by"),
     }
-    return render(request, "predictions/versions/detail.html", context)
-
-
-@login_required
-@require_POST
-def go_live(request: HttpRequest, slug: str, number: int) -> HttpResponse:
-    """Let this version answer from now on; an earlier one as well as a later one."""
-    ml_model = managed(request, slug)
-    deployments.go_live(version=get_version(ml_model, number), actor=actor_of(request))
-    messages.success(request, _("Version %(number)s is live.") % {"number": number})
-    return redirect("versions", slug)
+    return render(request, "predictions/versions/detail.html", context, status=422 if wrong else 200)
 
 
 @login_required
