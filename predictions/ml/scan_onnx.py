@@ -137,6 +137,17 @@ def _graph(walker: _Walker, start: int, end: int, facts: dict[str, Any]) -> None
     facts["top"]["count"] = nodes
     # Before IR version 4 the weights are listed among the inputs.
     facts["inputs"] = [item for item in inputs if item["name"] not in constants]
+    facts.update(_columns(facts["inputs"]))
+
+
+def _columns(inputs: list[dict[str, Any]]) -> dict[str, Any]:
+    """How many columns a table has that fits: one input of rows and columns, or one input for each column."""
+    shapes = [item["shape"] or [] for item in inputs]
+    if len(inputs) == 1 and len(shapes[0]) == 2 and isinstance(shapes[0][1], int):
+        return {"n_features_in": shapes[0][1]}
+    if len(inputs) > 1 and all(len(shape) == 2 and shape[1] == 1 for shape in shapes):
+        return {"n_features_in": len(inputs), "feature_names": [item["name"] for item in inputs]}
+    return {}
 
 
 def _name(walker: _Walker, start: int, end: int, field: int) -> str:

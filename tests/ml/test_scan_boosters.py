@@ -45,7 +45,7 @@ CATBOOST = (
     + bytes(400_000)
 )
 
-CASES = {
+CASES: dict[str, tuple[str, dict[str, Any], dict[str, Any], dict[str, str]]] = {
     "xgboost": (
         "xgboost.core",
         {"handle": bytearray(_ubj(["age", "dose", "the sex"], (3, 1, 2)))},

@@ -30,6 +30,7 @@ def test_opsets_inputs_outputs_and_classes_are_told(tmp_path: Path) -> None:
     assert [item["name"] for item in facts["outputs"]] == ["output_label", "output_probability"]
     assert facts["outputs"][1]["type"] == "sequence of map to float"
     assert facts["classes"] == [0, 1, 2]
+    assert facts["n_features_in"] == 4
     assert "Takes: X (float [None, 4])." in "\n".join(explain([report], ["a.onnx"]))
 
 
