@@ -120,7 +120,10 @@ def _string_line(machine: Machine) -> Any:
     if len(line) < 2 or line[0] != line[-1] or line[:1] not in b"'\"":
         raise ValueError("no quotes")
     machine.findings.python2 = True
-    data = codecs.escape_decode(line[1:-1])[0]
+    try:
+        data = codecs.escape_decode(line[1:-1])[0]
+    except DeprecationWarning as error:
+        raise ValueError("odd escape") from error
     if data.isascii():
         return _text(machine, data)
     return (
@@ -142,6 +145,11 @@ def _line(machine: Machine) -> bytes:
     if not line.endswith(b"\n"):
         raise ValueError("no newline")
     return line[:-1]
+
+
+def _names(machine: Machine) -> tuple[str, str]:
+    """Module and name on two lines, as ``pickle`` reads them: pickletools would take escapes in them for letters."""
+    return _line(machine).decode("utf-8"), _line(machine).decode("utf-8")
 
 
 def _by_pickletools(name: str) -> Reading:
@@ -182,9 +190,9 @@ READINGS: Final[dict[str, Reading]] = {
     "EXT1": _byte,
     "EXT2": _unsigned(2),
     "EXT4": _signed,
-    "GLOBAL": _by_pickletools("GLOBAL"),
-    "INST": _by_pickletools("INST"),
+    "GLOBAL": _names,
+    "INST": _names,
     "PROTO": _byte,
     "FRAME": _unsigned(8),
-    "PERSID": _by_pickletools("PERSID"),
+    "PERSID": _line,
 }

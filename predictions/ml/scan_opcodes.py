@@ -162,9 +162,8 @@ def _pop_mark(machine: Machine, _: Any) -> None:
     machine.pop_mark()
 
 
-def _global(machine: Machine, argument: str) -> None:
-    module, _, name = argument.partition(" ")
-    machine.name(module, name)
+def _global(machine: Machine, argument: tuple[str, str]) -> None:
+    machine.name(*argument)
 
 
 def _stack_global(machine: Machine, _: Any) -> None:
@@ -172,7 +171,7 @@ def _stack_global(machine: Machine, _: Any) -> None:
     machine.name(module, name)
 
 
-def _inst(machine: Machine, argument: str) -> None:
+def _inst(machine: Machine, argument: tuple[str, str]) -> None:
     arguments = tuple(machine.keep(machine.pop_mark()))
     _global(machine, argument)
     machine.stack.append(machine.call(machine.pop(), arguments))

@@ -262,3 +262,8 @@ def test_names_in_messages_are_cut_and_cleaned(tmp_path: Path) -> None:
     error = refused(written(tmp_path, raw("<script>", "x" * 500, b".")))
     assert "<" not in error.message
     assert len(error.message) < 300
+
+
+def test_names_on_lines_are_read_as_pickle_reads_them(tmp_path: Path) -> None:
+    report = scan_file(written(tmp_path, b"\x80\x02capp.\xc3\xa4rzte\nSch\\x61tz er\n."))
+    assert report.own_code == ("app.ärzte.Sch\\x61tz er",)
