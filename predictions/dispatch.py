@@ -6,6 +6,7 @@ Tasks are named, not imported, so that the web process stays free of what worker
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import BinaryIO
 from uuid import UUID
 
@@ -37,8 +38,9 @@ def build(
     declared_size: int | None = None,
     sample_stream: BinaryIO | None = None,
     sample_filename: str = "",
+    more: Sequence[uploads.Upload] = (),
 ) -> Job:
-    """Store a model file and start turning it into a version. Returns the job to follow.
+    """Store a model file (``more``: with those that belong to it) and start turning it into a version. Returns the job to follow.
 
     Raises NotAllowed, BadModelFile, TooLarge, DeskError for an unusable name.
     """
@@ -50,6 +52,7 @@ def build(
         declared_size=declared_size,
         sample_stream=sample_stream,
         sample_filename=sample_filename,
+        more=more,
     )
     try:
         with transaction.atomic():

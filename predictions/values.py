@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -71,6 +71,7 @@ class BuildRequest:
     card: Mapping[str, Any] = field(default_factory=dict)
     signature_edits: Mapping[str, Any] = field(default_factory=dict)
     is_default: bool = False
+    chain: Sequence[str] = ()
 
 
 MAX_ROWS_OF_AN_ASK = 1 << 16

@@ -6,20 +6,22 @@ since 3.7; the ONNX side is loaded only when it is needed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Iterator
 
+from predictions.errors import BadModelFile
 from predictions.ml.anatomy import vocabulary_of
 from predictions.ml.generated_rows import CheckRow, check_rows
 from predictions.ml.inspection import Inspection, inspect_closely
 from predictions.ml.native import EstimatorRuntime
-from predictions.ml.opening import open_estimator
 from predictions.ml.proving_subjects import estimator_subject, proven
 from predictions.ml.racing import time_runtimes
 from predictions.ml.reporting import ARTIFACT, Clock, Say, answer_document, libraries
 from predictions.ml.table import Table, read_table
+from predictions.ml.units import Unit, UnitFile, open_unit
 
 CONVERSION_SECONDS = 120.0
 NO_CONVERTER = "Served by the original library: its environment has no ONNX converter."
@@ -39,30 +41,62 @@ def build_from_file(
     ``file_format``: joblib, pickle, skops or onnx. ``say(step, message)`` reports "open", "inspect", "convert",
     "parity" and "prove". Raises BadModelFile with a message for the owner.
     """
+    file = UnitFile(source.name, source, file_format)
+    return build_from_unit(
+        files=[file], sample=sample, out=out, say=say, conversion_seconds=conversion_seconds
+    )
+
+
+def build_from_unit(
+    *,
+    files: Sequence[UnitFile],
+    sample: Path | None,
+    out: Path,
+    say: Say,
+    order: Sequence[str] = (),
+    conversion_seconds: float = CONVERSION_SECONDS,
+) -> dict[str, Any]:
+    """As ``build_from_file``, for one or several files that belong together.
+
+    ``order``: file names in the order of the chain, where the owner said it. Raises BadModelFile.
+    """
     with one_thread():
         table = read_table(sample) if sample else None
-        if file_format == "onnx":
+        if any(file.format == "onnx" for file in files):
+            if len(files) > 1:
+                raise BadModelFile("An ONNX file is served alone; bring it by itself.", code="several_models")
+            source = files[0].path
             graphs = import_module("predictions.ml.graph_building")
             document: dict[str, Any] = graphs.build_graph(source, table, out, say)
             return document
         clock = Clock()
-        estimator, notes = open_estimator(source, file_format)
-        say("open", f"Read the {file_format} file.")
+        unit = open_unit(files, order)
+        say("open", _opened_words(files, unit))
         clock.mark("open")
-        return build_estimator(estimator, table, out, say, clock, notes, conversion_seconds)
+        return build_estimator(unit, table, out, say, clock, conversion_seconds)
+
+
+def _opened_words(files: Sequence[UnitFile], unit: Unit) -> str:
+    if not unit.chain:
+        return f"Read the {files[0].format} file."
+    return (
+        f"Read {len(files)} file{'' if len(files) == 1 else 's'}: "
+        + ", then ".join(f"{part['class']} of {part['file']}" for part in unit.chain)
+        + "."
+    )
 
 
 def build_estimator(
-    estimator: Any,
+    unit: Unit,
     table: Table | None,
     out: Path,
     say: Say,
     clock: Clock,
-    notes: list[str],
     conversion_seconds: float = CONVERSION_SECONDS,
 ) -> dict[str, Any]:
-    """As ``build_from_file``, for an estimator that was opened already; ``notes`` are what opening it said."""
-    inspection = inspect_closely(estimator, table)
+    """As ``build_from_unit``, for what was opened already."""
+    estimator = unit.estimator
+    inspection = inspect_closely(estimator, table, told=unit.names, class_texts=unit.class_texts)
     say("inspect", f"{inspection.summary}.")
     clock.mark("inspect")
     original = EstimatorRuntime(estimator, inspection.signature)
@@ -87,9 +121,11 @@ def build_estimator(
             "example_answer": answer_document(example, inspection.signature),
             "inspection": list(inspection.facts),
             "questions": list(inspection.questions),
+            "chain": unit.chain,
+            "hints": unit.hints,
         },
         "libraries": libraries(),
-        "notes": [*notes, *inspection.notes],
+        "notes": [*unit.notes, *inspection.notes],
     }
 
 

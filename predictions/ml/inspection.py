@@ -64,14 +64,22 @@ def inspect_estimator(estimator: Any, table: Table | None = None) -> Signature:
     return inspect_closely(estimator, table).signature
 
 
-def inspect_closely(estimator: Any, table: Table | None = None) -> Inspection:
+def inspect_closely(
+    estimator: Any,
+    table: Table | None = None,
+    *,
+    told: Sequence[str] | None = None,
+    class_texts: Sequence[str] | None = None,
+) -> Inspection:
     """The signature and how it was found.
+
+    told: names of the inputs that a file beside the estimator gives. class_texts: what its classes are called.
 
     Raises BadModelFile: ``not_an_estimator``, ``no_predict``, ``no_inputs``, ``cannot_answer``.
     """
     require_estimator(estimator)
     task = task_of(estimator)
-    drafts, notes, questions = draft_inputs(estimator, table)
+    drafts, notes, questions = draft_inputs(estimator, table, told)
     names = tuple(draft.field.name for draft in drafts)
     signature = Signature(
         task=task,
@@ -89,7 +97,7 @@ def inspect_closely(estimator: Any, table: Table | None = None) -> Inspection:
     signature = _with_targets(estimator, signature, example)
     optional = set() if takes_texts(estimator) else nullable_places(estimator, signature, example)
     expected = {place for place, draft in enumerate(drafts) if not _often_missing(draft)}
-    signature = _finished(signature, example, optional, expected)
+    signature = _finished(_with_texts(signature, class_texts), example, optional, expected)
     return Inspection(
         signature=signature,
         words=in_words(estimator),
@@ -99,6 +107,17 @@ def inspect_closely(estimator: Any, table: Table | None = None) -> Inspection:
         rows=tuple(sample_rows(drafts, MOST_SAMPLE_ROWS)),
         questions=tuple(questions),
     )
+
+
+def _with_texts(signature: Signature, texts: Sequence[str] | None) -> Signature:
+    output = signature.main_output
+    if texts is None or len(texts) != len(output.classes):
+        return signature
+    classes = tuple(
+        known if str(known.value) == text else replace(known, label=text)
+        for known, text in pairs(output.classes, list(texts))
+    )
+    return replace(signature, outputs=(replace(output, classes=classes), *signature.outputs[1:]))
 
 
 def _codes_unknown(drafts: list[Draft], table: Table | None) -> list[Question]:

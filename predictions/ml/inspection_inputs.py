@@ -41,14 +41,16 @@ class Draft:
     range_from: str = ""
 
 
-def draft_inputs(estimator: Any, table: Table | None) -> tuple[list[Draft], list[str], list[Question]]:
+def draft_inputs(
+    estimator: Any, table: Table | None, told: Sequence[str] | None = None
+) -> tuple[list[Draft], list[str], list[Question]]:
     """One draft per column the estimator was fitted on, in its order; notes; and what only a person can say.
 
     Raises BadModelFile ``no_inputs`` when nothing says what goes in.
     """
     if takes_texts(estimator):
         return [_text_draft(table)], [], []
-    naming = names_of(estimator, table)
+    naming = names_of(estimator, table, told)
     drafts = []
     for place, (name, facts) in enumerate(pairs(naming.names, column_facts(estimator, len(naming.names)))):
         drafts.append(draft_of(name, place, facts, table.find(name) if table else None))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,11 +26,17 @@ class Naming:
     own: bool
 
 
-def names_of(estimator: Any, table: Table | None) -> Naming:
-    """Raises BadModelFile ``no_inputs`` when nothing says what goes in."""
+def names_of(estimator: Any, table: Table | None, told: Sequence[str] | None = None) -> Naming:
+    """``told``: names that a file beside the estimator gives, used where it has none itself.
+
+    Raises BadModelFile ``no_inputs`` when nothing says what goes in."""
     known = input_names(estimator)
     if known is not None:
         return Naming(known, [], [], own=True)
+    if told is not None:
+        return Naming(
+            list(told), ["The inputs are called as the list beside the estimator says."], [], own=True
+        )
     width = input_count(estimator)
     if width is None:
         if table is None:

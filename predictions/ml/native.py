@@ -17,7 +17,7 @@ from predictions.ml.categories import category_columns
 from predictions.ml.encoders import missing_markers
 from predictions.ml.frames import to_array, to_frame, to_texts
 from predictions.ml.known_inputs import input_count, input_names
-from predictions.ml.opening import open_estimator
+from predictions.ml.units import UnitFile, open_unit
 from predictions.portable import RawAnswer, Value, pairs
 from predictions.signature.fields import Signature
 
@@ -100,6 +100,11 @@ def _leads(scores: Any, name: str) -> list[float | None]:
 
 def load_native(path: Path, file_format: str, signature: Signature) -> EstimatorRuntime:
     """Open a file that a build accepted and make it answer. Raises BadModelFile as the build would."""
-    estimator, _ = open_estimator(path, file_format)
+    return load_unit([UnitFile(path.name, path, file_format)], signature)
+
+
+def load_unit(files: Sequence[UnitFile], signature: Signature, order: Sequence[str] = ()) -> EstimatorRuntime:
+    """As ``load_native``, for all files of a unit."""
+    estimator = open_unit(files, order).estimator
     require_estimator(estimator)
     return EstimatorRuntime(estimator, signature)

@@ -8,7 +8,7 @@ again. Standard library only (and LZ4): it knows the libraries' names, not the l
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,7 +30,10 @@ from predictions.ml.scan_opcodes import read_pickle
 from predictions.ml.scan_skops import SCHEMA, read_skops
 from predictions.ml.scan_streams import BombError, CutError, NoDecoderError, compression_of, opened
 
-FileFormat = Literal["pickle", "joblib", "skops", "onnx", "unknown"]
+FileFormat = Literal["pickle", "joblib", "skops", "onnx", "json", "unknown"]
+
+PLAIN = "plain_data"
+"""The code of a file that holds no estimator but may say something about one beside it."""
 
 _TRUNCATED = "This file ends too early; its upload or download was cut. Bring the whole file again."
 _BOMB = "This file expands to far more than its size and was refused. Save it again with joblib.dump(..., compress=3)."
@@ -95,6 +98,8 @@ def scan_file(path: Path) -> ScanReport:
     announced = formats.words_for_magic(head)
     if announced:
         return _refused("not_a_model_file", announced, size)
+    if formats.is_plain_json(path):
+        return replace(_refused(PLAIN, formats.words_for(head), size), format="json")
     compression = compression_of(head)
     if compression is None and head[:1] == b"\x08":
         graph = formats.is_onnx(path)
@@ -168,7 +173,7 @@ def _report(
     libraries = libraries_of(findings)
     versions = facts.get("library_versions", {})
     if not findings.globals and not code and stopped is None:
-        code, message = "not_a_model_file", formats.PLAIN_DATA
+        code, message = PLAIN, formats.PLAIN_DATA
     return ScanReport(
         format=kind,
         size=size,
@@ -192,14 +197,16 @@ def _report(
     )
 
 
-def require_acceptable(report: ScanReport, *, with_own_code: bool = False) -> None:
+def require_acceptable(report: ScanReport, *, with_own_code: bool = False, is_beside: bool = False) -> None:
     """Raise BadModelFile for a file this site will not open. Any scikit-learn will do: its environment is made for it.
 
     with_own_code: the author's code is there (a package that an admin allowed), so needing it is no reason to refuse.
-    Codes: empty, not_a_model_file, truncated, dangerous_code, unknown_code, own_code, decompression_bomb, too_complex,
+    is_beside: it came with other files, so names or classes alone are welcome.
+    Codes: plain_data, empty, not_a_model_file, truncated, dangerous_code, unknown_code, own_code, decompression_bomb, too_complex,
     missing_library.
     """
-    if report.verdict == "refuse" and not (with_own_code and report.code == OWN_CODE):
+    lifted = (with_own_code and report.code == OWN_CODE) or (is_beside and report.code == PLAIN)
+    if report.verdict == "refuse" and not lifted:
         raise BadModelFile(report.message, code=report.code)
     for library in report.libraries:
         if library not in LIBRARIES:

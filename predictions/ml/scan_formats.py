@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import zipfile
 from pathlib import Path
 from typing import BinaryIO, Final
 
 HEAD = 8192
+MOST_JSON = 1 << 20
 
 _HOW = "Bring a scikit-learn estimator saved with joblib.dump, a skops file or an ONNX file."
 _EXPORT = "Export the network as ONNX and bring that file."
@@ -144,6 +146,26 @@ def _is_table(text: bytes) -> bool:
 def words_for_zip(names: list[str]) -> str:
     """One or two sentences for an archive that is not skops."""
     return next(words for pattern, words in _ZIP_PARTS if any(re.fullmatch(pattern, name) for name in names))
+
+
+def is_plain_json(path: Path) -> bool:
+    """Whether it is a short JSON text with a list of texts, or with such lists by name: columns or classes."""
+    if path.stat().st_size > MOST_JSON:
+        return False
+    try:
+        found = json.loads(path.read_bytes().decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        return False
+    return _is_texts(found) or (
+        isinstance(found, dict)
+        and bool(found)
+        and all(_is_texts(item) or isinstance(item, str | int | float) for item in found.values())
+        and any(_is_texts(item) for item in found.values())
+    )
+
+
+def _is_texts(found: object) -> bool:
+    return isinstance(found, list) and bool(found) and all(isinstance(item, str) for item in found)
 
 
 def zip_names(path: Path) -> list[str] | None:

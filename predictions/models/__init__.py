@@ -6,7 +6,14 @@ from predictions.models.api_keys import ApiKey
 from predictions.models.blocks import PredictionBlock
 from predictions.models.environments import Environment
 from predictions.models.jobs import Job
-from predictions.models.ml_models import Deployment, MLModel, ModelVersion, SignatureRevision, Source
+from predictions.models.ml_models import (
+    Deployment,
+    MLModel,
+    ModelVersion,
+    SignatureRevision,
+    Source,
+    SourceFile,
+)
 from predictions.models.predictions import Prediction, Review
 from predictions.models.scoring import ScoreFile, ScorePiece
 
@@ -24,4 +31,5 @@ __all__ = [
     "ScorePiece",
     "SignatureRevision",
     "Source",
+    "SourceFile",
 ]

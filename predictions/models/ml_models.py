@@ -57,6 +57,7 @@ class Source(models.Model):
         PICKLE = "pickle", "pickle"
         SKOPS = "skops", "skops"
         ONNX = "onnx", "ONNX"
+        JSON = "json", "JSON"
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     ml_model = models.ForeignKey(
@@ -76,6 +77,25 @@ class Source(models.Model):
 
     class Meta:
         ordering = ("-id",)
+
+    def __str__(self) -> str:
+        return self.filename
+
+
+class SourceFile(models.Model):
+    """A further file of a source that came as several; the first one is the source itself."""
+
+    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="files")
+    place = models.PositiveSmallIntegerField()
+    filename = models.CharField(max_length=255)
+    format = models.CharField(max_length=10, choices=Source.Format, default=Source.Format.UNKNOWN)
+    key = models.CharField(max_length=255, blank=True)
+    size = models.BigIntegerField()
+    sha256 = models.CharField(max_length=64)
+
+    class Meta:
+        ordering = ("source", "place")
+        constraints = [models.UniqueConstraint(fields=["source", "place"], name="source_file_once")]
 
     def __str__(self) -> str:
         return self.filename

@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 from predictions.sandbox.limits import Limits
-from predictions.sandbox.native_server import NativeServer
+from predictions.sandbox.native_server import NativeServer, StoredFile, in_sandbox, listed
 from predictions.sandbox.process import run
 from predictions.sandbox.results import SandboxReport, SandboxResult, Stopped
 
-__all__ = ["Limits", "NativeServer", "SandboxReport", "SandboxResult", "Stopped", "run"]
+__all__ = [
+    "Limits",
+    "NativeServer",
+    "SandboxReport",
+    "SandboxResult",
+    "Stopped",
+    "StoredFile",
+    "in_sandbox",
+    "listed",
+    "run",
+]

@@ -8,9 +8,9 @@ import os
 import select
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +27,33 @@ from predictions.values import RawAnswer, Value
 
 logger = logging.getLogger(__name__)
 
+Copies = Callable[[], AbstractContextManager[Mapping[str, Path]]]
+"""Makes the files of a unit available for a moment, by their names in the sandbox."""
+
 _START_SECONDS = 60.0
 _READ = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """One file of a unit as it is stored: its own name, where it lies, its checksum and format."""
+
+    name: str
+    key: str
+    sha256: str
+    format: str
+
+
+def in_sandbox(place: int) -> str:
+    """What the file at this place of a unit is called in a run's folder."""
+    return f"source_{place}" if place else "source"
+
+
+def listed(files: Sequence[tuple[str, str]]) -> list[dict[str, str]]:
+    """Names and formats as the sandbox's operations take them."""
+    return [
+        {"name": name, "file": in_sandbox(place), "format": kind} for place, (name, kind) in enumerate(files)
+    ]
 
 
 class _Gone(Exception):
@@ -47,19 +72,29 @@ class NativeServer:
 
     def __init__(
         self,
-        source: Path | Callable[[], AbstractContextManager[Path]],
+        source: Path | Copies,
         file_format: str,
         signature_document: Mapping[str, Any],
         limits: Limits,
         *,
+        files: Sequence[Mapping[str, str]] = (),
+        order: Sequence[str] = (),
         python: Callable[[], Path] | None = None,
     ) -> None:
-        """``source`` is needed at every start: a file that stays, or what makes one for a moment.
+        """``source`` is needed at every start: a file that stays, or what makes copies by name for a moment.
 
-        ``python`` gives the interpreter of the version's own environment at every start; the site's without it.
+        ``files`` and ``order`` tell of several files as the sandbox's operations take them; ``file_format`` of the one
+        "source" without them. ``python`` gives the interpreter of the version's own environment at every start; the
+        site's without it.
         """
-        self._source = (lambda: nullcontext(source)) if isinstance(source, Path) else source
-        self._payload = {"file_format": file_format, "signature": dict(signature_document)}
+        self._copies: Copies = (
+            (lambda: nullcontext({"source": source})) if isinstance(source, Path) else source
+        )
+        self._payload: dict[str, Any] = {"signature": dict(signature_document), "order": list(order)}
+        if files:
+            self._payload["files"] = [dict(file) for file in files]
+        else:
+            self._payload["file_format"] = file_format
         self._limits = limits
         self._python = python
         self._lock = threading.Lock()
@@ -67,21 +102,31 @@ class NativeServer:
         self.report = SandboxReport()
 
     @classmethod
-    def of_artifact(
+    def of_files(
         cls,
-        *,
-        key: str,
-        sha256: str,
-        file_format: str,
+        stored: Sequence[StoredFile],
         signature_document: Mapping[str, Any],
+        *,
+        order: Sequence[str] = (),
         python: Callable[[], Path] | None = None,
     ) -> NativeServer:
-        """A server for a stored artifact, with the site's limits. Each start checks the checksum."""
+        """A server for stored files, with the site's limits. Each start checks their checksums."""
+
+        @contextmanager
+        def copies() -> Iterator[Mapping[str, Path]]:
+            with ExitStack() as held:
+                yield {
+                    in_sandbox(place): held.enter_context(repository.local_copy(file.key, file.sha256))
+                    for place, file in enumerate(stored)
+                }
+
         return cls(
-            lambda: repository.local_copy(key, sha256),
-            file_format,
+            copies,
+            stored[0].format,
             signature_document,
             configured.serving_limits(),
+            files=listed([(file.name, file.format) for file in stored]),
+            order=order,
             python=python,
         )
 
@@ -139,10 +184,8 @@ class NativeServer:
         self._end()
         limits = replace(self._limits, cpu_seconds=None)
         python = self._python() if self._python else None
-        with self._source() as path:
-            child = Child(
-                "serve", self._payload, files={"source": path}, limits=limits, talk=True, python=python
-            )
+        with self._copies() as files:
+            child = Child("serve", self._payload, files=files, limits=limits, talk=True, python=python)
         self._child = child
         try:
             ready = _read(child, time.monotonic() + _START_SECONDS, frames.MAX_READY)

@@ -20,7 +20,8 @@ def scan(orders: Orders, payload: dict[str, Any]) -> dict[str, Any]:
     Runs in the site's own Python. Returns ``reports``, the scan report of each in that order.
     """
     said = _Speaker(orders.events)
-    reports = [_scan(orders, str(name)) for name in payload.get("files", ["source"])]
+    names = [str(name) for name in payload.get("files", ["source"])]
+    reports = [_scan(orders, name, is_beside=len(names) > 1) for name in names]
     said("scan", _scanned(reports))
     return {"reports": reports}
 
@@ -44,42 +45,50 @@ def explain(orders: Orders, payload: dict[str, Any]) -> dict[str, Any]:
 def build(orders: Orders, payload: dict[str, Any]) -> dict[str, Any]:
     """Turn "source" (and "sample") into an artifact in ``out``, in the environment that the file was made with.
 
-    payload: ``file_format`` as the scan found it; without it the file is scanned here first.
-    Returns what ``build_from_file`` does, with ``artifact`` as a file name, and ``scan``.
+    payload: ``files``: a list of {"name", "file" in ``in``, "format"} as the scan found them, and ``order``, their names in the
+    order of the chain where somebody said so. Without ``files``, ``file_format`` of the one "source"; without that it is
+    scanned here first.
+    Returns what ``build_from_unit`` does, with ``artifact`` as a file name.
     """
     said = _Speaker(orders.events)
-    report: dict[str, Any] = {}
-    file_format = payload.get("file_format")
-    if file_format is None:
-        report = _scan(orders, "source")
-        file_format = report["format"]
+    if not payload.get("files") and not payload.get("file_format"):
+        report = _scan(orders, "source", is_beside=False)
         said("scan", _scanned([report]))
+        payload = {**payload, "file_format": report["format"]}
     sample = orders.scratch / "in" / "sample"
-    out = orders.scratch / "out"
     os.environ["HOME"] = str(orders.scratch / "tmp")
     building = importlib.import_module("predictions.ml.building")
-    built: dict[str, Any] = building.build_from_file(
-        source=orders.scratch / "in" / "source",
-        file_format=file_format,
+    built: dict[str, Any] = building.build_from_unit(
+        files=unit_files(orders, payload),
+        order=payload.get("order") or (),
         sample=sample if sample.exists() else None,
-        out=out,
+        out=orders.scratch / "out",
         say=said,
     )
     built["artifact"] = Path(built["artifact"]).name if built.get("artifact") else None
-    return {**built, "file_format": file_format, "scan": report}
+    return built
+
+
+def unit_files(orders: Orders, payload: dict[str, Any]) -> list[Any]:
+    """The files of a payload as ``UnitFile``."""
+    units = importlib.import_module("predictions.ml.units")
+    listed = payload.get("files") or [{"name": "source", "file": "source", "format": payload["file_format"]}]
+    return [
+        units.UnitFile(item["name"], orders.scratch / "in" / item["file"], item["format"]) for item in listed
+    ]
 
 
 def serve(orders: Orders, payload: dict[str, Any]) -> dict[str, Any]:
-    """Open "source" and answer requests from standard input until it ends."""
+    """Open the files and answer requests from standard input until it ends."""
     serving = importlib.import_module("predictions.sandbox.serving")
     serving.serve(orders, payload)
     return {}
 
 
-def _scan(orders: Orders, name: str) -> dict[str, Any]:
+def _scan(orders: Orders, name: str, *, is_beside: bool) -> dict[str, Any]:
     scanning = importlib.import_module("predictions.ml.scan")
     report = scanning.scan_file(orders.scratch / "in" / name)
-    scanning.require_acceptable(report)
+    scanning.require_acceptable(report, is_beside=is_beside)
     document: dict[str, Any] = report.to_document()
     return document
 

@@ -21,7 +21,7 @@ _MAX_NESTING = 40
 class _Scan(msgspec.Struct, frozen=True):
     """What the rest of the build goes by; the whole report is kept for people."""
 
-    format: Literal["joblib", "pickle", "skops", "onnx"]
+    format: Literal["joblib", "pickle", "skops", "onnx", "json"]
     size: int
     globals: list[str]
     sklearn_versions: list[str]
@@ -34,11 +34,9 @@ class _Claim(msgspec.Struct, frozen=True):
     runtime: Literal["onnx", "native"]
     plan: dict[str, Any] | None
     artifact: str | None
-    file_format: Literal["joblib", "pickle", "skops", "onnx"]
     report: dict[str, Any]
     libraries: dict[str, str]
     notes: list[str]
-    scan: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,11 +47,9 @@ class BuildReply:
     runtime: Literal["onnx", "native"]
     plan: Mapping[str, Any] | None
     artifact: Path | None
-    file_format: str
     report: Mapping[str, Any]
     libraries: Mapping[str, str]
     notes: list[str]
-    scan: Mapping[str, Any]
 
 
 def believed(result: SandboxResult) -> BuildReply:
@@ -73,11 +69,9 @@ def believed(result: SandboxResult) -> BuildReply:
         runtime=claim.runtime,
         plan=plan,
         artifact=artifact if claim.runtime == "onnx" else None,
-        file_format=claim.file_format,
         report=_printable(claim.report),
         libraries=_printable(claim.libraries),
         notes=[str(_printable(note))[:1000] for note in claim.notes[:100]],
-        scan=_printable(claim.scan),
     )
 
 

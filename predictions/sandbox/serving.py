@@ -6,8 +6,9 @@ import os
 from typing import Any
 
 from predictions.errors import DeskError
-from predictions.ml.native import load_native
+from predictions.ml.native import load_unit
 from predictions.sandbox import wire
+from predictions.sandbox.operations import unit_files
 from predictions.sandbox.orders import Orders
 from predictions.signature.fields import Signature
 
@@ -15,11 +16,11 @@ COULD_NOT = "This version could not answer these values."
 
 
 def serve(orders: Orders, payload: dict[str, Any]) -> None:
-    """Answer frames from standard input on the events pipe. payload: ``file_format``, ``signature``."""
+    """Answer frames from standard input on the events pipe. payload: as ``build``'s, and ``signature``."""
     with os.fdopen(os.dup(orders.events), "wb", buffering=0) as out, os.fdopen(os.dup(0), "rb") as asked:
         try:
             signature = Signature.from_document(payload["signature"])
-            runtime = load_native(orders.scratch / "in" / "source", payload["file_format"], signature)
+            runtime = load_unit(unit_files(orders, payload), signature, payload.get("order") or ())
         except Exception as error:
             _send(out, _failure(error))
             return

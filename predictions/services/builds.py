@@ -18,11 +18,11 @@ from predictions.environments import needs_of
 from predictions.errors import BadModelFile, DeskError
 from predictions.models import Environment, Job, ModelVersion, Source
 from predictions.repository import Stored
-from predictions.sandbox import SandboxResult, Stopped
+from predictions.sandbox import SandboxResult, Stopped, in_sandbox, listed
 from predictions.sandbox.configured import build_limits
 from predictions.sandbox.replies import BuildReply, believed, scans_believed
 from predictions.selectors import proofs
-from predictions.services import environments, jobs
+from predictions.services import environments, jobs, sources
 from predictions.services.connections import retried
 from predictions.services.progress import Progress
 from predictions.services.sealing import Built, seal
@@ -90,14 +90,15 @@ def build(job: Job, wish: Wish) -> None:
     progress = Progress(job)
     with ExitStack() as held:
         files = _copies(progress, wish.source, held)
-        scan = _scanned(progress, files)
-        environment = _environment(progress, scan)
-        result = held.enter_context(_opened(progress, files, scan, environment))
+        scans = _scanned(progress, files)
+        environment = _environment(progress, scans)
+        payload = {"files": _listed(wish.source, scans), "order": list(wish.request.chain)}
+        result = held.enter_context(_opened(progress, files, payload, environment))
         reply = believed(result)
         progress.begin("seal")
         stored = _stored(reply, wish.source)
         try:
-            _seal(progress, wish, _Outcome(reply, result, scan, environment), stored)
+            _seal(progress, wish, _Outcome(reply, result, scans, environment), stored)
         except BaseException:
             _let_go(stored, wish.source)
             raise
@@ -109,7 +110,7 @@ class _Outcome:
 
     reply: BuildReply
     result: SandboxResult
-    scan: Mapping[str, Any]
+    scans: Sequence[Mapping[str, Any]]
     environment: Environment | None
 
 
@@ -128,33 +129,48 @@ def _let_go(stored: Stored, source: Source) -> None:
 def _copies(progress: Progress, source: Source, held: ExitStack) -> dict[str, Path]:
     """The stored bytes as files for the sandbox, for as long as ``held`` is open."""
     progress.begin("store")
-    files = {"source": held.enter_context(repository.local_copy(source.key, source.sha256))}
+    files = {
+        in_sandbox(place): held.enter_context(repository.local_copy(file.key, file.sha256))
+        for place, file in enumerate(sources.stored_files(source))
+    }
     if source.sample_key:
         files["sample"] = held.enter_context(repository.local_copy(source.sample_key, None))
     progress.done(f"{source.filename}: {source.size:,} bytes, SHA-256 {source.sha256[:16]}…")
     return files
 
 
-def _scanned(progress: Progress, files: Mapping[str, Path]) -> Mapping[str, Any]:
-    """What the file says of itself, read by the site's own Python without opening it. Raises BadModelFile."""
+def _listed(source: Source, scans: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """The files of a unit with the formats that were found, which their rows learn too."""
+    files = list(source.files.order_by("place"))
+    for file, scan in zip(files, scans[1:], strict=True):
+        file.format = scan["format"]
+        file.save(update_fields=["format"])
+    names = [file.name for file in sources.stored_files(source)]
+    return listed(list(zip(names, [scan["format"] for scan in scans], strict=True)))
+
+
+def _scanned(progress: Progress, files: Mapping[str, Path]) -> list[dict[str, Any]]:
+    """What the files say of themselves, read by the site's own Python without opening them. Raises BadModelFile."""
     progress.begin("scan")
+    models = [name for name in files if name != "sample"]
     with sandbox.run(
         "scan",
-        {"files": ["source"]},
-        files={"source": files["source"]},
+        {"files": models},
+        files={name: files[name] for name in models},
         limits=build_limits(),
         on_event=progress.hear,
         should_stop=progress.should_stop,
     ) as result:
         progress.leave_sandbox()
-        return scans_believed(result)[0]
+        return scans_believed(result)
 
 
-def _environment(progress: Progress, scan: Mapping[str, Any]) -> Environment | None:
+def _environment(progress: Progress, scans: Sequence[Mapping[str, Any]]) -> Environment | None:
     """The environment that the file was made with; None for the site's own, which ONNX graphs need no other than."""
-    if scan["format"] == "onnx":
+    opened = [scan for scan in scans if scan["format"] not in ("onnx", "json")]
+    if not opened:
         return None
-    needs = needs_of([scan])
+    needs = needs_of(opened)
     if environments.suits(needs):
         return None
     progress.begin("environment")
@@ -172,13 +188,16 @@ def _environment(progress: Progress, scan: Mapping[str, Any]) -> Environment | N
 
 
 def _opened(
-    progress: Progress, files: Mapping[str, Path], scan: Mapping[str, Any], environment: Environment | None
+    progress: Progress,
+    files: Mapping[str, Path],
+    payload: Mapping[str, Any],
+    environment: Environment | None,
 ) -> SandboxResult:
     """Run the sandbox on the stored bytes. The result is the caller's to close."""
     progress.begin("open")
     result = sandbox.run(
         "build",
-        {"file_format": scan["format"]},
+        payload,
         files=files,
         limits=build_limits(),
         on_event=progress.hear,
@@ -209,11 +228,13 @@ def _seal(progress: Progress, wish: Wish, outcome: _Outcome, stored: Stored) -> 
         runtime=reply.runtime,
         plan=reply.plan,
         artifact=stored,
-        file_format=reply.file_format,
+        file_format=outcome.scans[0]["format"],
         environment=outcome.environment,
         report={
             **reply.report,
-            "scan": dict(outcome.scan),
+            "scan": dict(outcome.scans[0]),
+            "scans": [dict(scan) for scan in outcome.scans[1:]],
+            "order": list(wish.request.chain),
             "environment": _described(outcome.environment),
             "notes": reply.notes,
             "guards": dict(result.guards),

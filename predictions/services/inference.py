@@ -21,7 +21,7 @@ from predictions.ml.runtimes import OnnxRuntime
 from predictions.models import ModelVersion, SignatureRevision
 from predictions.registry import Registry, Runtime
 from predictions.sandbox import NativeServer
-from predictions.services import environments, storing
+from predictions.services import environments, sources, storing
 from predictions.services.answer_cache import Outputs, Rows, answer_cache
 from predictions.services.connections import retried
 from predictions.signature.answers import namer_of
@@ -248,11 +248,10 @@ def _load(version_id: int) -> Runtime:
         raise TryLater("This version is not sealed yet.", code="not_live")
     document: dict[str, Any] = version.current_revision.document
     if version.runtime == ModelVersion.Runtime.NATIVE:
-        server = NativeServer.of_artifact(
-            key=version.artifact_key,
-            sha256=version.artifact_sha256,
-            file_format=version.source.format,
-            signature_document=document,
+        server = NativeServer.of_files(
+            sources.stored_files(version.source),
+            document,
+            order=version.report.get("order") or (),
             python=_python_of(version),
         )
         server.start()

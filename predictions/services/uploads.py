@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable
-from typing import BinaryIO
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, BinaryIO
 
 from django.conf import settings
+from django.db import transaction
 
 from predictions import repository
 from predictions.errors import BadModelFile, NotAllowed, TooLarge
-from predictions.models import Source
+from predictions.models import Source, SourceFile
 from predictions.repository import Stored
 from predictions.values import Actor
+
+MOST_FILES = 10
+"""Of one unit: a model, what stands before it, and what is told about it."""
 
 _MAX_FILENAME = 255
 # Control characters, lone surrogates, and the marks that turn the direction of text around.
 _DROPPED = ("Cc", "Cs")
 _TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f")
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """One more file of a unit on its way in."""
+
+    stream: BinaryIO
+    filename: str
+    declared_size: int | None = None
 
 
 def receive(
@@ -28,10 +42,11 @@ def receive(
     declared_size: int | None = None,
     sample_stream: BinaryIO | None = None,
     sample_filename: str = "",
+    more: Sequence[Upload] = (),
 ) -> Source:
-    """Store a model file, and the sample beside it, unchanged with its checksum.
+    """Store a model file, those that belong to it and the sample beside them, unchanged with their checksums.
 
-    ``declared_size`` is how many bytes the sender promised. Nothing is left behind when this raises:
+    ``declared_size`` is how many bytes the sender promised. ``more``: further files of the same unit. Nothing is left behind when this raises:
     NotAllowed for all but staff, BadModelFile (``empty``, ``truncated_upload``), TooLarge (``file_too_large``).
     """
     if not (actor.is_staff or actor.is_superuser):
@@ -42,13 +57,22 @@ def receive(
             "bring a smaller one.",
             code="file_too_large",
         )
+    if len(more) >= MOST_FILES:
+        raise TooLarge(
+            f"{len(more) + 1} files were brought; bring {MOST_FILES} at most, or one Pipeline.",
+            code="too_many_files",
+        )
     keys: list[str] = []
     try:
         stored = _store(stream, kind="sources", keys=keys)
         _require_whole(stored.size, declared_size)
         sample = _store(sample_stream, kind="samples", keys=keys) if sample_stream is not None else None
         _require_rows(sample)
-        return Source.objects.create(
+        extra = [(upload, _store(upload.stream, kind="sources", keys=keys)) for upload in more]
+        for upload, found in extra:
+            _require_whole(found.size, upload.declared_size)
+        return _written(
+            extra,
             filename=clean_filename(filename),
             key=stored.key,
             size=stored.size,
@@ -61,6 +85,21 @@ def receive(
         for key in keys:
             repository.delete(key)
         raise
+
+
+@transaction.atomic
+def _written(extra: Sequence[tuple[Upload, Stored]], **fields: Any) -> Source:
+    source = Source.objects.create(**fields)
+    for place, (upload, stored) in enumerate(extra, start=1):
+        SourceFile.objects.create(
+            source=source,
+            place=place,
+            filename=clean_filename(upload.filename),
+            key=stored.key,
+            size=stored.size,
+            sha256=stored.sha256,
+        )
+    return source
 
 
 def clean_filename(filename: str) -> str:

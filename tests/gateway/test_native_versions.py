@@ -23,7 +23,7 @@ from predictions.models import Job, ModelVersion, Prediction
 from predictions.registry import Registry
 from predictions.sandbox import NativeServer
 from predictions.selectors.targets import Target
-from predictions.services import builds, jobs, uploads
+from predictions.services import builds, jobs, sources, uploads
 from predictions.values import Actor, BuildRequest, GivenAnswer
 from tests import factories
 
@@ -158,14 +158,7 @@ def test_its_process_ends_when_others_take_its_place(estimator: LabelPropagation
     loaded: list[NativeServer] = []
 
     def load(version_id: int) -> NativeServer:
-        loaded.append(
-            NativeServer.of_artifact(
-                key=version.artifact_key,
-                sha256=version.artifact_sha256,
-                file_format=version.source.format,
-                signature_document=document,
-            )
-        )
+        loaded.append(NativeServer.of_files(sources.stored_files(version.source), document))
         return loaded[-1]
 
     before = servers_of(os.getpid())

@@ -184,10 +184,25 @@ def test_without_a_worker_it_says_what_is_missing(root: User, file: Path, work: 
     assert out.getvalue().count(NOBODY) == 1
 
 
-def test_several_files_are_refused_before_anything_is_stored(root: User, file: Path) -> None:
-    with pytest.raises(CommandError, match="One file for now"):
-        _run(file, file, "--name", "Sum")
-    assert not Source.objects.exists()
+def test_several_files_are_stored_as_one_unit(
+    root: User, file: Path, tmp_path: Path, work: Callable[..., None]
+) -> None:
+    scaler = tmp_path / "scaler.pkl"
+    scaler.write_bytes(b"other bytes")
+
+    def give_up(job: Job) -> None:
+        jobs.fail(job, "unreadable", "Not a model.")
+
+    work(give_up)
+    with pytest.raises(CommandError, match="Not a model"):
+        _run(file, scaler, "--name", "Sum", "--chain", "scaler.pkl, a.joblib")
+    job = Job.objects.get()
+    assert job.request["chain"] == ["scaler.pkl", "a.joblib"]
+    assert job.source is not None
+    assert (job.source.filename, [one.filename for one in job.source.files.all()]) == (
+        "a.joblib",
+        ["scaler.pkl"],
+    )
 
 
 @pytest.mark.parametrize(("name", "words"), [("none.joblib", "There is no file"), (".", "is a folder")])

@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 
 from predictions import repository
 from predictions.errors import ModelFailed, TryLater
-from predictions.sandbox import NativeServer
+from predictions.sandbox import NativeServer, StoredFile
 from predictions.sandbox.confine import GUARDS
 from predictions.sandbox.supervisor import NICENESS
 from tests.sandbox.conftest import SMALL, sandboxed_processes
@@ -108,9 +108,7 @@ def test_an_artifact_is_served_from_the_repository(
     joblib.dump(estimator, path)
     with path.open("rb") as stream:
         stored = repository.store(stream, kind="sources", max_bytes=1 << 20)
-    server = NativeServer.of_artifact(
-        key=stored.key, sha256=stored.sha256, file_format="joblib", signature_document=IRIS
-    )
+    server = NativeServer.of_files([StoredFile("iris.joblib", stored.key, stored.sha256, "joblib")], IRIS)
     try:
         assert server.predict([[5.1, 3.5, 1.4, 0.2]])[0].class_index == 0
     finally:
@@ -118,9 +116,7 @@ def test_an_artifact_is_served_from_the_repository(
 
 
 def test_a_changed_artifact_is_not_opened(artifacts_dir: Path) -> None:
-    server = NativeServer.of_artifact(
-        key="sources/00/" + "0" * 32, sha256="0" * 64, file_format="joblib", signature_document=IRIS
-    )
+    server = NativeServer.of_files([StoredFile("a", "sources/00/" + "0" * 32, "0" * 64, "joblib")], IRIS)
     with pytest.raises(repository.DamagedArtifact):
         server.predict([[1.0]])
 

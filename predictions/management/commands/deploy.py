@@ -19,6 +19,7 @@ from predictions.management.following import Follower
 from predictions.models import Job, MLModel, ModelVersion
 from predictions.selectors import ml_models, proofs
 from predictions.services import explaining
+from predictions.services.uploads import Upload
 from predictions.signature import snippets
 from predictions.signature.fields import Signature
 from predictions.signature.schema import example_row
@@ -38,7 +39,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """The file, its name, and what to do with it."""
-        parser.add_argument("files", nargs="+", metavar="FILE", help="the model file")
+        parser.add_argument(
+            "files", nargs="+", metavar="FILE", help="the model file and those that belong to it"
+        )
         parser.add_argument(
             "--name", help="what people call it; an own one gets a new version (needed but for --explain)"
         )
@@ -47,6 +50,12 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--sample", metavar="ROWS.CSV", help="typical rows: gives types, ranges, examples"
+        )
+        parser.add_argument(
+            "--chain",
+            default="",
+            metavar="A.PKL,B.PKL",
+            help="the order of several transformers, where the files do not tell it themselves",
         )
         parser.add_argument("--description", default="", help="one or two sentences for its page")
         parser.add_argument(
@@ -68,9 +77,7 @@ class Command(BaseCommand):
             return
         if not options["name"]:
             raise CommandError("Say what people call it: --name NAME.")
-        if len(options["files"]) > 1:
-            raise CommandError("One file for now: deploy them one after the other, each with its own --name.")
-        job = self._start(Path(options["files"][0]), options)
+        job = self._start([Path(name) for name in options["files"]], options)
         follow = self._address(options, "job", job.pk)
         try:
             job = self._follow(job)
@@ -92,13 +99,14 @@ class Command(BaseCommand):
             raise CommandError(error.message) from None
         self.stdout.write("\n".join(lines))
 
-    def _start(self, file: Path, options: dict[str, Any]) -> Job:
+    def _start(self, paths: list[Path], options: dict[str, Any]) -> Job:
         owner = accounts.owner(options["owner"])
         request = BuildRequest(
             name=options["name"],
             description=options["description"],
             go_live=options["live"],
             visibility=options["visibility"],
+            chain=[name.strip() for name in options["chain"].split(",") if name.strip()],
         )
         sample = Path(options["sample"]) if options["sample"] else None
         with ExitStack() as files:
@@ -106,11 +114,15 @@ class Command(BaseCommand):
                 return dispatch.build(
                     actor=accounts.actor_of(owner),
                     request=request,
-                    stream=files.enter_context(_opened(file)),
-                    filename=file.name,
-                    declared_size=file.stat().st_size,
+                    stream=files.enter_context(_opened(paths[0])),
+                    filename=paths[0].name,
+                    declared_size=paths[0].stat().st_size,
                     sample_stream=files.enter_context(_opened(sample)) if sample else None,
                     sample_filename=sample.name if sample else "",
+                    more=[
+                        Upload(files.enter_context(_opened(path)), path.name, path.stat().st_size)
+                        for path in paths[1:]
+                    ],
                 )
             except DeskError as error:
                 raise CommandError(error.message) from None
