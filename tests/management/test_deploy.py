@@ -190,11 +190,8 @@ def test_several_files_are_stored_as_one_unit(
     scaler = tmp_path / "scaler.pkl"
     scaler.write_bytes(b"other bytes")
 
-    def give_up(job: Job) -> None:
-        jobs.fail(job, "unreadable", "Not a model.")
-
-    work(give_up)
-    with pytest.raises(CommandError, match="Not a model"):
+    work(_claim, _fail)
+    with pytest.raises(CommandError, match="picture"):
         _run(file, scaler, "--name", "Sum", "--chain", "scaler.pkl, a.joblib")
     job = Job.objects.get()
     assert job.request["chain"] == ["scaler.pkl", "a.joblib"]
