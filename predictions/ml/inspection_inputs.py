@@ -201,7 +201,7 @@ def sample_rows(drafts: Sequence[Draft], most: int) -> list[tuple[Value, ...]]:
     rows = []
     for at in range(min(counts, default=0)):
         row = [
-            coerced(_raw_or_value(draft.column, at, draft.field), draft.field)
+            coerced(raw_or_value(draft.column, at, draft.field), draft.field)
             if draft.column
             else typical(draft)
             for draft in drafts
@@ -212,7 +212,8 @@ def sample_rows(drafts: Sequence[Draft], most: int) -> list[tuple[Value, ...]]:
     return rows
 
 
-def _raw_or_value(column: Column, at: int, field: Field) -> Value:
+def raw_or_value(column: Column, at: int, field: Field) -> Value:
+    """A sample's value, or its text as it stands in the file where the field takes texts."""
     if field.kind == "text" or (
         field.kind == "choice" and any(isinstance(item.value, str) for item in field.choices)
     ):

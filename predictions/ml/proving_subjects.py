@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any, Callable
+from typing import Any, Callable, Sequence
 
 from predictions.ml.columns import ColumnFacts
 from predictions.ml.generated_rows import CheckRow, check_rows
 from predictions.ml.inspection import Inspection
-from predictions.ml.inspection_inputs import coerced
+from predictions.ml.inspection_inputs import coerced, raw_or_value
 from predictions.ml.proving import proof_in_words, prove
 from predictions.ml.proving_answers import Subject
 from predictions.ml.reporting import Clock, Say
@@ -39,6 +39,9 @@ def estimator_subject(
     that is None, the original itself.
     """
     signature = inspection.signature
+    # As people have them: what an inspection makes up for a column whose values do not fit would hide that they do not.
+    sample = _sampled(signature, table, inspection.rows) or list(inspection.rows)
+    others = [row for row in rows if row.kind != "sample"]
 
     def served() -> Any:
         if converted is None:
@@ -49,11 +52,11 @@ def estimator_subject(
     return Subject(
         signature=signature,
         served=served,
-        rows=rows,
+        rows=[*_askable(sample, signature), *others],
         original=None if converted is None else original,
         estimator=estimator,
         columns=inspection.columns,
-        sample=inspection.rows,
+        sample=sample,
         table=table,
     )
 
@@ -66,19 +69,36 @@ def graph_subject(served: Callable[[], Any], signature: Signature, table: Table 
     )
 
 
-def _sampled(signature: Signature, table: Table | None) -> list[tuple[Value, ...]]:
-    """The first rows of a sample as the fields take them; none where it lacks a column of an input."""
+def _sampled(
+    signature: Signature, table: Table | None, otherwise: Sequence[tuple[Value, ...]] = ()
+) -> list[tuple[Value, ...]]:
+    """The first rows of a sample as the fields take them. A column that it lacks comes from ``otherwise``, row by row;
+    none where that is not there either.
+    """
     if table is None:
         return []
     columns = [table.find(field.name) for field in signature.inputs]
-    if any(column is None for column in columns):
+    if any(column is None for column in columns) and not otherwise:
         return []
+    count = min(table.rows, MOST_ROWS, len(otherwise) or MOST_ROWS)
+    found = []
+    for at in range(count):
+        row = []
+        for place, field in enumerate(signature.inputs):
+            column = columns[place]
+            row.append(
+                otherwise[at][place] if column is None else coerced(raw_or_value(column, at, field), field)
+            )
+        found.append(tuple(row))
+    return found
+
+
+def _askable(sample: Sequence[tuple[Value, ...]], signature: Signature) -> list[CheckRow]:
+    """Rows that the signature accepts as far as missing values go."""
     return [
-        tuple(
-            coerced(columns[place].values[at], field)  # type: ignore[union-attr]
-            for place, field in enumerate(signature.inputs)
-        )
-        for at in range(min(table.rows, MOST_ROWS))
+        CheckRow("sample", row)
+        for row in sample
+        if all(value is not None or signature.inputs[place].nullable for place, value in enumerate(row))
     ]
 
 

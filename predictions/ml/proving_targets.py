@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from predictions.ml.inspection_inputs import UNUSED
+from predictions.ml.proving_answers import shown_names
 from predictions.ml.table import Column, Table
 from predictions.portable import Value
 from predictions.signature.fields import Output, Signature
@@ -41,6 +42,13 @@ def find_target(signature: Signature, table: Table | None) -> Target | str:
     held = {field.name: table.find(field.name) for field in signature.inputs if field.help != UNUSED}
     if any(column is None for column in held.values()):
         return "The sample does not have a column for each input, so its answers are not compared."
+    worded = [
+        field.name
+        for field in signature.inputs
+        if field.kind in ("number", "integer") and _holds_words(held.get(field.name))
+    ]
+    if worded:
+        return f"The sample has words where numbers go in ({shown_names(worded)}): say first which number each stands for."
     taken = {column.name for column in held.values() if column is not None}
     taken |= {field.name for field in signature.inputs}
     extra = [column for column in table.columns if column.name not in taken]
@@ -48,6 +56,10 @@ def find_target(signature: Signature, table: Table | None) -> Target | str:
     if output.classes:
         return _class_target(output, extra)
     return _number_target(output, extra)
+
+
+def _holds_words(column: Column | None) -> bool:
+    return column is not None and column.kind in ("choice", "text")
 
 
 def _class_target(output: Output, extra: Sequence[Column]) -> Target | str:

@@ -13,7 +13,7 @@ from predictions.ml.generated_rows import check_rows
 from predictions.ml.inspection import inspect_closely
 from predictions.ml.native import EstimatorRuntime
 from predictions.ml.proving import prove
-from predictions.ml.proving_answers import Subject
+from predictions.ml.proving_subjects import estimator_subject
 from predictions.ml.table import read_table
 from tests.ml.estimators import IRIS, IRIS_TARGET, sample_of
 
@@ -72,15 +72,8 @@ def proof_of(estimator: Any, sample: Any = None, **more: Any) -> dict[str, dict[
     table = read_table(sample) if sample else None
     inspection = inspect_closely(estimator, table)
     runtime = EstimatorRuntime(estimator, inspection.signature)
-    subject = Subject(
-        signature=inspection.signature,
-        served=lambda: runtime,
-        rows=check_rows(inspection.signature, inspection.columns, inspection.rows),
-        estimator=estimator,
-        columns=inspection.columns,
-        sample=inspection.rows,
-        table=table,
-    )
+    rows = check_rows(inspection.signature, inspection.columns, inspection.rows)
+    subject = estimator_subject(estimator, inspection, runtime, None, rows, table)
     document = prove(subject, **more)
     assert json.loads(json.dumps(document)) == document
     assert [check["code"] for check in document["checks"]] == CODES

@@ -94,6 +94,7 @@ def test_numbers_are_taken_from_the_only_column_or_one_that_says_so(
         (CODES, table(constant="1 1 1 1 1 1"), "holds its classes"),
         (NUMBER, table(Id="1 2 3 4 5 6", other="1 2 3 4 5 6"), "certain"),
         (NUMBER, table(target="a b c d e f"), "certain"),
+        (CODES, table(x="1 2 low high 5 6", label="0 1 1 0 1 0"), "words where numbers go in (x)"),
         (NUMBER, Table((column_of("target", ["1", "2"]),)), "a column for each input"),
     ],
 )
