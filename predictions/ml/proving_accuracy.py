@@ -125,8 +125,8 @@ def _of_numbers(code: str, target: Target, truths: Sequence[Any], answers: Seque
         "baseline_mae": short(plain),
     }
     words = (
-        f"Off by {error:,.4g} on average on {plural(len(pairs), 'row')} of the sample (column “{target.column}”; "
-        f"{TRAINED_ON}), where always answering the mean is off by {plain:,.4g}"
+        f"Off by {_shown(error)} on average on {plural(len(pairs), 'row')} of the sample (column “{target.column}”; "
+        f"{TRAINED_ON}), where always answering the mean is off by {_shown(plain)}"
     )
     if fit is not None and fit > 0 and error < plain:
         return passed(code, f"{words}; R² {fit:.3f}.", **measured)
@@ -141,6 +141,11 @@ def _of_numbers(code: str, target: Target, truths: Sequence[Any], answers: Seque
             "it is not better than that; check that values and units of the sample are those it was fitted on"
         )
     return warned(code, f"{words}: {advice}.", **measured)
+
+
+def _shown(value: float) -> str:
+    """Four significant digits as people write them: 62,280 or 0.01234."""
+    return f"{short(value):,.10g}"
 
 
 def _r2(truth: Any, given: Any) -> float | None:

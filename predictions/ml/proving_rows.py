@@ -93,6 +93,10 @@ def _answered_of_kind(proving: Proving, code: str, kind: str, words: str, **meas
 def check_ranges(proving: Proving) -> Check:
     """Values of the sample against what the estimator itself says of its training data."""
     code, subject = "ranges", proving.subject
+    if not subject.sample and subject.table is not None:
+        return not_applicable(
+            code, "The sample does not have a column for each input, so its ranges are not compared."
+        )
     if not subject.sample:
         return not_applicable(code, "There is no sample to hold against what it was fitted on: bring a CSV.")
     if len(subject.columns) != len(proving.signature.inputs):

@@ -166,3 +166,11 @@ def test_answers_that_are_logarithms_are_recognized(function: Any, name: str) ->
 def test_too_few_rows_say_nothing() -> None:
     check = measured(CODES, "0 1 - - - -", lambda _: RawAnswer(class_index=0))
     assert (check.verdict, check.measured["rows"]) == ("not_applicable", 2)
+
+
+def test_errors_are_written_as_people_write_numbers() -> None:
+    check = measured(
+        NUMBER, "10000 20000 30000 40000 50000 60000", lambda x: RawAnswer(value=10000 * x + 22346.0)
+    )
+    assert check.message.startswith("Off by 12,350 on average on 6 rows")
+    assert "R²" in check.message
