@@ -25,7 +25,7 @@ from predictions.environments import (
     minor_of,
     recipes_for,
 )
-from predictions.environments.recipes import NEWEST_PATCH
+from predictions.environments.eras import NEWEST_PATCH
 from predictions.errors import BadModelFile, NotFound
 from predictions.models import Environment
 from predictions.sandbox import Stopped
