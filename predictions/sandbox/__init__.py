@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from predictions.sandbox.limits import Limits
-from predictions.sandbox.native_server import NativeServer, StoredFile, in_sandbox, listed
+from predictions.sandbox.native_server import NativeServer
 from predictions.sandbox.process import run
 from predictions.sandbox.results import SandboxReport, SandboxResult, Stopped
+from predictions.sandbox.stored import StoredFile, in_sandbox, listed
 
 __all__ = [
     "Limits",

@@ -18,6 +18,12 @@ def build_limits() -> Limits:
     )
 
 
+def growth_bytes() -> int:
+    """By how much a process that serves a version may grow before a fresh one takes its place."""
+    found: int = settings.NATIVE_GROWTH_MB * 1_000_000
+    return found
+
+
 def serving_limits() -> Limits:
     """For a version that its original library answers; ``wall_seconds`` bounds one call."""
     return Limits(

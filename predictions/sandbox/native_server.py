@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,11 @@ from predictions import repository
 from predictions.errors import ModelFailed, TryLater
 from predictions.sandbox import configured, frames, usage
 from predictions.sandbox.children import Child
+from predictions.sandbox.growth import Growth
 from predictions.sandbox.limits import Limits
 from predictions.sandbox.listening import plain
 from predictions.sandbox.results import SandboxReport
+from predictions.sandbox.stored import StoredFile, in_sandbox, listed
 from predictions.values import RawAnswer, Value
 
 logger = logging.getLogger(__name__)
@@ -32,28 +34,6 @@ Copies = Callable[[], AbstractContextManager[Mapping[str, Path]]]
 
 _START_SECONDS = 60.0
 _READ = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class StoredFile:
-    """One file of a unit as it is stored: its own name, where it lies, its checksum and format."""
-
-    name: str
-    key: str
-    sha256: str
-    format: str
-
-
-def in_sandbox(place: int) -> str:
-    """What the file at this place of a unit is called in a run's folder."""
-    return f"source_{place}" if place else "source"
-
-
-def listed(files: Sequence[tuple[str, str]]) -> list[dict[str, str]]:
-    """Names and formats as the sandbox's operations take them."""
-    return [
-        {"name": name, "file": in_sandbox(place), "format": kind} for place, (name, kind) in enumerate(files)
-    ]
 
 
 class _Gone(Exception):
@@ -67,7 +47,9 @@ class _Late(Exception):
 class NativeServer:
     """Answers rows in signature order; starts at the first call and again after a crash. Safe between threads.
 
-    ``limits.wall_seconds`` bounds one call of ``predict``; no bound on CPU seconds, because it lives long.
+    ``limits.wall_seconds`` bounds one call of ``predict``; no bound on CPU seconds, because it lives long. A process that
+    died or was ended is started again at once, beside whoever comes next; one that has grown by more than
+    ``growth_bytes`` (and to more than twice its size) is exchanged for a fresh one while it goes on answering.
     """
 
     def __init__(
@@ -80,6 +62,7 @@ class NativeServer:
         files: Sequence[Mapping[str, str]] = (),
         order: Sequence[str] = (),
         python: Callable[[], Path] | None = None,
+        growth_bytes: int = 512 << 20,
     ) -> None:
         """``source`` is needed at every start: a file that stays, or what makes copies by name for a moment.
 
@@ -97,8 +80,13 @@ class NativeServer:
             self._payload["file_format"] = file_format
         self._limits = limits
         self._python = python
+        self._growth_bytes = growth_bytes
         self._lock = threading.Lock()
         self._child: Child | None = None
+        self._growth = Growth(growth_bytes)
+        # Counts the times somebody closed it: what was begun before must not start it again.
+        self._closed = 0
+        self._is_renewing = False
         self.report = SandboxReport()
 
     @classmethod
@@ -128,6 +116,7 @@ class NativeServer:
             files=listed([(file.name, file.format) for file in stored]),
             order=order,
             python=python,
+            growth_bytes=configured.growth_bytes(),
         )
 
     def start(self) -> None:
@@ -135,15 +124,18 @@ class NativeServer:
         with self._lock:
             self._running()
 
-    def predict(self, rows: Sequence[Sequence[Value]]) -> list[RawAnswer]:
-        """One answer per row, in order.
+    def predict(self, rows: Sequence[Sequence[Value]], *, seconds: float | None = None) -> list[RawAnswer]:
+        """One answer per row, in order. ``seconds``: for how long somebody waits, where that is less than the limit.
 
         Raises ModelFailed when the estimator raised or its process died, TryLater when it took too long.
         """
         if not rows:
             return []
+        message = frames.pack(frames.Request([list(row) for row in rows]))
         with self._lock:
-            response = self._asked(frames.pack(frames.Request([list(row) for row in rows])))
+            response = self._asked(message, seconds)
+            if self._growth.is_too_much(self.memory_bytes):
+                self._beside(self._exchange)
         if response.answers is None:
             raise ModelFailed(plain(response.message, 500) or "This version could not answer these values.")
         if len(response.answers) != len(rows):
@@ -154,6 +146,7 @@ class NativeServer:
     def close(self) -> None:
         """End the process; a later call starts it again."""
         with self._lock:
+            self._closed += 1
             self._end()
 
     def memory_bytes(self) -> int:
@@ -163,17 +156,20 @@ class NativeServer:
             return 0
         return usage.resident_bytes([child.process.pid, *usage.descendants(child.process.pid)])
 
-    def _asked(self, message: bytes) -> frames.Response:
+    def _asked(self, message: bytes, seconds: float | None) -> frames.Response:
         child = self._running()
-        deadline = time.monotonic() + self._limits.wall_seconds
+        longest = self._limits.wall_seconds
+        deadline = time.monotonic() + (longest if seconds is None else min(longest, seconds))
         try:
             _write(child, message, deadline)
             return _read(child, deadline, frames.MAX_RESPONSE)
         except _Late:
             self._end()
+            self._beside(self._start_again)
             raise TryLater("This version took too long to answer; send fewer rows at once.") from None
         except _Gone:
             self._end()
+            self._beside(self._start_again)
             raise ModelFailed(
                 "This version stopped while it was answering; try again or ask its owner."
             ) from None
@@ -182,26 +178,70 @@ class NativeServer:
         if self._child is not None and self._child.process.poll() is None:
             return self._child
         self._end()
+        self._child, self.report = self._started()
+        self._growth = Growth(self._growth_bytes)
+        return self._child
+
+    def _started(self) -> tuple[Child, SandboxReport]:
+        """A process that is ready. Raises ModelFailed, and then it is gone."""
         limits = replace(self._limits, cpu_seconds=None)
         python = self._python() if self._python else None
         with self._copies() as files:
             child = Child("serve", self._payload, files=files, limits=limits, talk=True, python=python)
-        self._child = child
         try:
-            ready = _read(child, time.monotonic() + _START_SECONDS, frames.MAX_READY)
+            _require_ready(_read(child, time.monotonic() + _START_SECONDS, frames.MAX_READY))
+            return child, SandboxReport(guards=_guards(child))
         except (_Gone, _Late):
-            self._end()
+            child.close()
             raise ModelFailed("This version could not be started; ask its owner to build it again.") from None
-        if ready.answers is None:
-            self._end()
-            raise ModelFailed(plain(ready.message, 500) or "This version could not be started.")
-        self.report = SandboxReport(guards=_guards(child))
-        return child
+        except BaseException:
+            child.close()
+            raise
+
+    def _beside(self, work: Callable[[int], None]) -> None:
+        """Do ``work`` on a thread of its own, one at a time. Its failure is told to whoever calls next."""
+        if self._is_renewing:
+            return
+        self._is_renewing = True
+        closed = self._closed
+
+        def run() -> None:
+            try:
+                work(closed)
+            except Exception:
+                logger.warning("A native runtime could not be started again beside its callers.")
+            finally:
+                self._is_renewing = False
+
+        threading.Thread(target=run, name="native-runtime", daemon=True).start()
+
+    def _start_again(self, closed: int) -> None:
+        """So that not the next caller waits for the libraries to load."""
+        with self._lock:
+            if self._closed == closed:
+                self._running()
+
+    def _exchange(self, closed: int) -> None:
+        """A fresh process takes the place of one that has grown, which answers until then."""
+        child, report = self._started()
+        with self._lock:
+            old: Child | None = child
+            if self._closed == closed:
+                old, self._child = self._child, child
+                self.report, self._growth = report, Growth(self._growth_bytes)
+        # Outside of the lock: nobody has to wait until the old one is gone.
+        if old is not None:
+            old.close()
 
     def _end(self) -> None:
         if self._child is not None:
             self._child.close()
             self._child = None
+
+
+def _require_ready(response: frames.Response) -> None:
+    if response.answers is None:
+        raise ModelFailed(plain(response.message, 500) or "This version could not be started.")
 
 
 def _guards(child: Child) -> dict[str, bool]:

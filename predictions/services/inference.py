@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 _making = threading.Lock()
 
+_LEAST_SECONDS = 0.5
+
 Cached = dict[int, list[int]]
 """By an ask's number: positions of its rows whose answer was given before and not computed anew."""
 
@@ -60,10 +62,17 @@ class _Call:
         return found.outputs, found.cached
 
     def _inferred(self, rows: Rows) -> list[Outputs]:
-        outputs = [self.name(raw) for raw in self.runtime.predict(rows)]
+        outputs = [self.name(raw) for raw in self._raw(rows)]
         if len(outputs) != len(rows):
             raise ModelFailed("This ML model did not answer each case. Its owner needs to look at it.")
         return outputs
+
+    def _raw(self, rows: Rows) -> list[RawAnswer]:
+        if not isinstance(self.runtime, NativeServer):
+            return self.runtime.predict(rows)
+        # After the last of its callers has gone nobody waits for the answer, and others wait for the process.
+        left = max(ask.deadline for ask in self.group.asks) - time.time()
+        return self.runtime.predict(rows, seconds=max(left, _LEAST_SECONDS))
 
 
 def answer(group: Group) -> GroupReply:
