@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
-from predictions.admin import accounts, api_keys, jobs, ml_models, predictions, reviews, versions
+from predictions.admin import (
+    accounts,
+    api_keys,
+    environments,
+    jobs,
+    ml_models,
+    predictions,
+    reviews,
+    versions,
+)
 
-__all__ = ["accounts", "api_keys", "jobs", "ml_models", "predictions", "reviews", "versions"]
+__all__ = ["accounts", "api_keys", "environments", "jobs", "ml_models", "predictions", "reviews", "versions"]

@@ -67,6 +67,8 @@ def _ml_models(request: HttpRequest) -> dict[str, Any]:
         for title, icon, name in wanted
         if _may(request, f"view_{name}")
     ]
+    if _may(request, "view_environment"):
+        items.append(_item(request, _("Environments"), "deployed_code", "predictions_environment"))
     if _may(request, "view_job"):
         jobs = _item(request, _("Jobs"), "manufacturing", "predictions_job")
         failed = desk.failed_jobs(actor_of(request))

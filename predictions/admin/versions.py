@@ -38,7 +38,7 @@ class ModelVersionAdmin(PageAdmin):
         live = Deployment.objects.filter(version=OuterRef("pk"), role=Deployment.Role.LIVE, ended_at=None)
         return (
             ModelVersion.objects.filter(ml_model__in=ml_models.visible_to(self.actor(request)))
-            .select_related("ml_model", "source", "current_revision", "created_by")
+            .select_related("ml_model", "source", "current_revision", "created_by", "environment")
             .annotate(is_live=Exists(live))
             .order_by("-pk")
         )

@@ -7,11 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from predictions.ml.scan_lists import LIBRARIES as KNOWN
-
-LIBRARIES = tuple(sorted(KNOWN - {"sklearn", "numpy", "scipy", "pandas", "joblib"}))
+LIBRARIES = ("catboost", "category_encoders", "imblearn", "lightgbm", "xgboost")
 """Beside scikit-learn and what it always comes with, by the name their code is imported under."""
 
+_DISTRIBUTIONS = {"imblearn": "imbalanced-learn", "category_encoders": "category-encoders"}
 _RELEASE = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,5}){1,3}(?:\.?(?:a|b|rc|dev|post)[0-9]{0,12})?", re.ASCII)
 _FINAL = re.compile(r"[0-9]+(?:\.[0-9]+)*(?:\.post[0-9]+)?", re.ASCII)
 _MINOR = re.compile(r"([0-9]+)\.([0-9]+)", re.ASCII)
@@ -42,6 +41,11 @@ class Needs:
         made = f"scikit-learn {self.sklearn}" if self.sklearn else "a scikit-learn that it does not name"
         earlier = f" (parts of it with {', '.join(self.older)})" if self.older else ""
         return f"{made}{earlier} with {', '.join(names)}" if names else f"{made}{earlier}"
+
+
+def distribution_of(name: str) -> str:
+    """What a library is installed as, by the name it is imported under."""
+    return _DISTRIBUTIONS.get(name, name)
 
 
 def minor_of(release: str) -> tuple[int, int] | None:

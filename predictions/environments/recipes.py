@@ -16,10 +16,9 @@ from predictions.environments.eras import (
     Minor,
 )
 from predictions.environments.interpreters import Interpreter
-from predictions.environments.needs import Needs, is_final, minor_of, numbers_of
+from predictions.environments.needs import Needs, distribution_of, is_final, minor_of, numbers_of
 from predictions.errors import BadModelFile
 
-_DISTRIBUTIONS = {"imblearn": "imbalanced-learn", "category_encoders": "category-encoders"}
 _BESIDE = ("joblib", "threadpoolctl", "pandas", "scipy", "msgpack")
 _CONVERTS_SINCE = (3, 10)
 _SKOPS_SINCE = (3, 9)
@@ -154,7 +153,7 @@ def _with_bounds(packages: list[str]) -> list[str]:
 
 
 def _library(name: str, release: str, era: Era) -> str:
-    distribution = _DISTRIBUTIONS.get(name, name)
+    distribution = distribution_of(name)
     if release:
         return f"{distribution}=={release}"
     return dict(era.libraries).get(name, distribution)

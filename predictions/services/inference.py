@@ -271,4 +271,7 @@ def _load(version_id: int) -> Runtime:
 
 def _python_of(version: ModelVersion) -> Callable[[], Path] | None:
     row = version.environment
-    return None if row is None else lambda: environments.python_of(row)
+    if row is None:
+        return None
+    environments.note_use(row)
+    return lambda: environments.python_of(row)
