@@ -29,7 +29,13 @@ _KEPT_BEGINNINGS = (
 )
 """How to reach the package index, and where to keep what came from it: nothing else of this process is uv's business."""
 
-_NOT_REACHED = ("Failed to fetch", "error sending request", "connectivity is disabled", "dns error")
+_NOT_REACHED = (
+    "Failed to fetch",
+    "error sending request",
+    "dns error",
+    "network was disabled",
+    "not found in the cache",
+)
 _NOT_THERE = ("No solution found", "no wheels", "not found in the package registry")
 
 Runs = Callable[..., None]

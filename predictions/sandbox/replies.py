@@ -27,6 +27,7 @@ class _Scan(msgspec.Struct, frozen=True):
     sklearn_versions: list[str]
     libraries: list[str]
     numpy: str
+    library_versions: dict[str, str] = {}
 
 
 class _Claim(msgspec.Struct, frozen=True):
