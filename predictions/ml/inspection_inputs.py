@@ -96,7 +96,9 @@ def draft_of(name: str, place: int, facts: ColumnFacts, column: Column | None) -
         column = None
     draft = Draft(field, facts, column)
     if not facts.used:
-        draft.field = replace(field, kind=_sampled_kind(facts, column), help=UNUSED, order=place + 10_000)
+        draft.field = replace(
+            field, kind=_sampled_kind(facts, column), help=UNUSED, order=place + 10_000, used=False
+        )
     elif facts.is_text:
         draft.field = replace(field, kind="text", max_length=20_000)
     elif facts.categories:

@@ -35,6 +35,7 @@ class EstimatorRuntime:
             names = list(signature.names)
         self._names = None if self._texts else names
         self._categories = category_columns(estimator)
+        self._unused = {place for place, field in enumerate(signature.inputs) if not field.used}
         self._markers = missing_markers(estimator)
 
     def predict(self, rows: Sequence[Sequence[Value]]) -> list[RawAnswer]:
@@ -70,9 +71,18 @@ class EstimatorRuntime:
     def _table(self, rows: Sequence[Sequence[Value]]) -> Any:
         if self._texts:
             return to_texts(rows)
+        if self._unused:
+            rows = [self._only_numbers_unused(row) for row in rows]
         if self._names is not None:
             return to_frame(rows, self._signature.inputs, self._names, self._markers, self._categories)
         return to_array(rows, self._signature.inputs, self._markers)
+
+    def _only_numbers_unused(self, row: Sequence[Value]) -> list[Value]:
+        """Words in a column that nothing looks at would only stand in the way of a table of numbers."""
+        return [
+            None if place in self._unused and not isinstance(value, (int, float)) else value
+            for place, value in enumerate(row)
+        ]
 
     def _answers(self, table: Any) -> list[RawAnswer]:
         found = np.asarray(self._estimator.predict(table))

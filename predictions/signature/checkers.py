@@ -10,7 +10,7 @@ from collections.abc import Callable
 from math import inf, isfinite
 from typing import Any, NamedTuple
 
-from predictions.signature.bounds import BAD_TEXT, INT64_HIGH, INT64_LOW, LARGEST
+from predictions.signature.bounds import BAD_TEXT, INT64_HIGH, INT64_LOW, LARGEST, is_finite
 from predictions.signature.choices import bad_text_message, choice_checker, too_long_message
 from predictions.signature.fields import Field
 from predictions.signature.numerals import numeral_hint
@@ -18,6 +18,9 @@ from predictions.signature.report import Report
 from predictions.signature.tensors import tensor_checker
 from predictions.signature.wording import given, limit, quoted
 from predictions.values import Value
+
+MAX_IGNORED = 2000
+"""Characters kept of a text that nothing looks at; the same as an ordinary text may have."""
 
 Checker = Callable[[Value, Report], Value]
 
@@ -56,6 +59,8 @@ def checker_of(field: Field) -> Checker:
         "tensor": tensor_checker,
     }
     check = makers[field.kind](field)
+    if not field.used:
+        check = _tolerant(check)
 
     def nullable(value: Value, report: Report) -> Value:
         if value is not None:
@@ -71,6 +76,26 @@ def checker_of(field: Field) -> Checker:
         return check(value, report)
 
     return nullable if field.nullable else present
+
+
+def _tolerant(check: Checker) -> Checker:
+    """For a column that nothing looks at: a value of another kind is kept as it is, without a word about it."""
+
+    def tolerant(value: Value, report: Report) -> Value:
+        trial = Report()
+        checked = check(value, trial)
+        return _storable(value) if trial.errors else checked
+
+    return tolerant
+
+
+def _storable(value: Value) -> Value:
+    """A scalar that can be stored, else None."""
+    if type(value) is str:
+        return value if len(value) <= MAX_IGNORED and not BAD_TEXT.search(value) else None
+    if isinstance(value, int | float) and is_finite(value):
+        return value if isinstance(value, float) or INT64_LOW <= value <= INT64_HIGH else None
+    return None
 
 
 def _number_checker(field: Field) -> Checker:

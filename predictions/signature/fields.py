@@ -38,6 +38,7 @@ class Field:
     shape/element: tensors only, without the batch dimension; None is any length.
     base_kind: the kind the build found, where the owner narrowed it. may_be_missing: the build found that the estimator
     takes it as missing, where the owner forbade that. Both let an owner go back.
+    used: False for an input that the estimator lists and never looks at; any scalar is taken there and means nothing.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Field:
     example: Value = None
     base_kind: Kind | None = None
     may_be_missing: bool = False
+    used: bool = True
 
     @property
     def shown(self) -> str:

@@ -223,7 +223,7 @@ def field_schema(field: Field) -> Schema:
         "text": _text_schema,
         "tensor": _tensor_schema,
     }
-    schema = makers[field.kind](field)
+    schema = makers[field.kind](field) if field.used else {}
     if field.nullable:
         schema = _or_null(schema)
     schema = _described(schema, *_sentences(field))

@@ -28,6 +28,7 @@ from predictions.ml.boosters import adapted, require_booster_version
 from predictions.ml.encoders import column_facts
 from predictions.ml.inspection import inspect_closely
 from predictions.ml.known_inputs import input_count, input_names
+from predictions.ml.native import EstimatorRuntime
 from predictions.ml.table import read_table
 from tests.ml.estimators import CANCER, CANCER_TARGET, IRIS, IRIS_TARGET, LOYAL, PEOPLE
 
@@ -187,6 +188,7 @@ def test_values_of_another_scale_are_asked_about_and_not_used(tmp_path: Path) ->
     assert inspection.questions[0]["words"] == names
     field = inspection.signature.input("a")
     assert field.kind == "number"
+    assert field.soft_maximum is not None
     assert field.soft_maximum < 3
     assert codes_of(inspect_closely(estimator, table_of(pd.DataFrame(scaled, columns=names), tmp_path))) == []
 
@@ -215,3 +217,15 @@ def test_names_from_a_sample_are_only_taken_when_no_column_is_left_over(tmp_path
     assert codes_of(numbered) == [("names_unknown", None)]
     named = frame.assign(kind=IRIS_TARGET, person=[f"person {place}" for place in range(len(frame))])
     assert inspect_closely(estimator, table_of(named, tmp_path)).signature.names == ("a", "b", "c", "d")
+
+
+def test_words_in_a_column_that_is_not_used_change_nothing() -> None:
+    estimator = make_pipeline(
+        ColumnTransformer([("numbers", StandardScaler(), ["age"])]), LogisticRegression()
+    ).fit(PEOPLE, LOYAL)
+    signature = inspect_closely(estimator).signature
+    assert [field.name for field in signature.inputs if field.used] == ["age"]
+    runtime = EstimatorRuntime(estimator, signature)
+    row: list[Any] = [41.0 if field.used else None for field in signature.inputs]
+    words: list[Any] = [41.0 if field.used else "anything" for field in signature.inputs]
+    assert runtime.predict([words]) == runtime.predict([row])
