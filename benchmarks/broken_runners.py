@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 
 import psutil
 
@@ -53,9 +54,10 @@ def runner_of(site: Site) -> psutil.Process | None:
 
 def _words(process: psutil.Process) -> list[str]:
     try:
-        return process.cmdline()
+        words: list[str] = process.cmdline()
     except psutil.Error:
         return []
+    return words
 
 
 def _resident(process: psutil.Process) -> int:
@@ -89,7 +91,7 @@ class Breaker:
 def silence(told: Told, seconds: float) -> float:
     """The longest time without a 2xx."""
     moments = sorted([0.0, seconds, *(one.at for one in told.seen if 200 <= one.status < 300)])
-    return max(after - before for before, after in zip(moments, moments[1:], strict=False))
+    return max(after - before for before, after in pairwise(moments))
 
 
 def row_of(what: str, who: str, told: Told, seconds: float) -> Row:

@@ -28,7 +28,7 @@ import psycopg2
 from benchmarks import environments, wild_cases
 from benchmarks.contestants import Contestant
 from benchmarks.environments import SetupError
-from benchmarks.folders import BENCH, RESULTS, SITE
+from benchmarks.folders import BENCH, RESULTS, ROOT, SITE
 from benchmarks.http_calls import Caller, RefusedError
 from benchmarks.site import Site
 from benchmarks.wild_cases import Case
@@ -66,7 +66,7 @@ class Desk:
         sample = ("--sample", str(case.sample)) if case.sample else ()
         return environments.run(
             [
-                *(sys.executable, str(environments.ROOT / "manage.py"), "deploy"),
+                *(sys.executable, str(ROOT / "manage.py"), "deploy"),
                 *(str(file) for file in case.files),
                 *("--name", name, "--visibility", "members", "--live"),
                 *sample,
@@ -87,7 +87,12 @@ class Desk:
             row = cursor.fetchone()
         if row is None:
             return {"seconds": 0.0, "steps": [], "runtime": "", "report": {}}
-        return {"seconds": float(row[0] or 0), "steps": row[1], "runtime": row[2] or "", "report": row[3] or {}}
+        return {
+            "seconds": float(row[0] or 0),
+            "steps": row[1],
+            "runtime": row[2] or "",
+            "report": row[3] or {},
+        }
 
     def answers(self, slug: str, rows: Sequence[Any]) -> list[dict[str, Any] | str]:
         """For each row what the API said of it: an answer, or in words why there is none."""
@@ -241,7 +246,9 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.wild", description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--only", default="", help="names of cases, with commas")
-    parser.add_argument("--again", action="store_true", help="deploy each a second time, for the time it takes then")
+    parser.add_argument(
+        "--again", action="store_true", help="deploy each a second time, for the time it takes then"
+    )
     parser.add_argument("--keep-environments", action="store_true", help="use those of the last run")
     options = parser.parse_args(arguments)
     cases = wild_cases.found_in(options.folder, [name for name in options.only.split(",") if name])
@@ -253,7 +260,10 @@ def main(arguments: Sequence[str]) -> None:
         for case in cases:
             outcomes.append(run_case(desk, case, again=options.again))
             one = outcomes[-1]
-            print(f"{one.case} {one.kind} {one.made_with}: {one.verdict} {one.runtime} {one.message}", flush=True)
+            print(
+                f"{one.case} {one.kind} {one.made_with}: {one.verdict} {one.runtime} {one.message}",
+                flush=True,
+            )
     print("\n".join(["", *table(outcomes), "", *times(outcomes)]))
     RESULTS.mkdir(parents=True, exist_ok=True)
     (RESULTS / "wild.json").write_text(json.dumps([asdict(one) for one in outcomes], indent=1))

@@ -103,6 +103,6 @@ def _number_faults(given: Any, wanted: Any) -> list[str]:
 
 
 def _close(given: Any, wanted: Any) -> bool:
-    if given is None or wanted is None or isinstance(wanted, float) and math.isnan(wanted):
+    if given is None or wanted is None or (isinstance(wanted, float) and math.isnan(wanted)):
         return given is None
-    return abs(given - wanted) <= RELATIVE * max(abs(wanted), 1e-9)
+    return bool(abs(given - wanted) <= RELATIVE * max(abs(wanted), 1e-9))
