@@ -103,6 +103,7 @@ def _number_faults(given: Any, wanted: Any) -> list[str]:
 
 
 def _close(given: Any, wanted: Any) -> bool:
-    if given is None or wanted is None or (isinstance(wanted, float) and math.isnan(wanted)):
-        return given is None
+    nothing = wanted is None or (isinstance(wanted, float) and math.isnan(wanted))
+    if given is None or nothing:
+        return given is None and nothing
     return bool(abs(given - wanted) <= RELATIVE * max(abs(wanted), 1e-9))
