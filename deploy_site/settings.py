@@ -365,6 +365,7 @@ CELERY_TASK_ROUTES = {
     "predictions.tasks.run_maintenance": {"queue": "maintenance"},
     "predictions.tasks.sweep_jobs": {"queue": "maintenance"},
     "predictions.tasks.extend_history": {"queue": "maintenance"},
+    "predictions.tasks.warm": {"queue": "maintenance"},
 }
 CELERY_BEAT_SCHEDULE = {
     # A sweep nobody took before the next one is due says nothing new.

@@ -15,12 +15,15 @@ from celery import current_app
 from django.db import DatabaseError, transaction
 from kombu.exceptions import OperationalError
 
-from predictions.models import Job
+from predictions.models import Deployment, Job, ModelVersion
 from predictions.selectors.targets import Target
-from predictions.services import jobs, score_files, sources, uploads
+from predictions.services import deployments, jobs, score_files, sources, uploads
 from predictions.values import Actor, BuildRequest
 
 logger = logging.getLogger(__name__)
+
+WARM_SECONDS = 60
+"""After so long somebody has asked it already, or nobody will soon."""
 
 TASKS = {
     Job.Kind.BUILD: "predictions.tasks.run_build",
@@ -97,6 +100,23 @@ def score(
     )
     send_after_commit(job)
     return job
+
+
+@transaction.atomic
+def go_live(*, version: ModelVersion, actor: Actor, reason: str = "") -> Deployment:
+    """Let a version answer, and have a worker load it before somebody waits for that. Raises as the service."""
+    deployment = deployments.go_live(version=version, actor=actor, reason=reason)
+    slug = version.ml_model.slug
+    transaction.on_commit(lambda: warm(slug))
+    return deployment
+
+
+def warm(slug: str) -> None:
+    """Ask for the live version of an ml_model to be loaded. Without a broker its first caller waits for that."""
+    try:
+        current_app.send_task("predictions.tasks.warm", args=[slug], expires=WARM_SECONDS)
+    except (OperationalError, redis.RedisError, OSError) as error:
+        logger.warning("The queue did not take the loading of an ML model (%s).", type(error).__name__)
 
 
 def send_after_commit(job: Job) -> None:

@@ -16,11 +16,14 @@ import redis
 from celery import shared_task
 from django.conf import settings
 
+from predictions import dispatch, gateway
+from predictions.errors import DeskError
 from predictions.gateway import envelope
 from predictions.gateway.tiers import COLD
 from predictions.models import Job
+from predictions.selectors.targets import live_target
 from predictions.services import jobs, partitions, score_files
-from predictions.values import Group
+from predictions.values import Actor, Group
 
 logger = logging.getLogger(__name__)
 
@@ -77,6 +80,18 @@ def run_build(job_id: str) -> None:
     from predictions.services import builds  # noqa: PLC0415
 
     builds.run(UUID(job_id))
+    for slug in jobs.live_by(UUID(job_id)):
+        dispatch.warm(slug)
+
+
+@shared_task(name="predictions.tasks.warm", ignore_result=True)
+def warm(slug: str) -> None:
+    """Have the live version loaded by a worker that answers, as its first caller would; nothing is stored."""
+    try:
+        target = live_target(Actor(is_superuser=True), slug, fresh=True)
+        gateway.probe(target, seconds=dispatch.WARM_SECONDS)
+    except DeskError as error:
+        logger.warning("The live version of an ML model could not be loaded ahead (%s).", error.code)
 
 
 @shared_task(name="predictions.tasks.run_training", ignore_result=True)

@@ -86,3 +86,20 @@ def test_a_hint_that_cannot_be_noted_is_sent_all_the_same(monkeypatch: pytest.Mo
     monkeypatch.setattr(current_app, "send_task", lambda name, args: None)
     monkeypatch.setattr(jobs, "note_sent", raising(OperationalError("server closed the connection")))
     assert brought().status == "queued"
+
+
+def test_going_live_has_the_version_loaded_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[tuple[str, list[str]]] = []
+    monkeypatch.setattr(current_app, "send_task", lambda name, args, expires: sent.append((name, args)))
+    owner = factories.user(is_staff=True)
+    version = factories.version(owner=owner, live=False)
+    deployment = dispatch.go_live(version=version, actor=factories.actor_for(owner))
+    assert deployment.version == version
+    assert sent == [("predictions.tasks.warm", [version.ml_model.slug])]
+
+
+def test_a_version_goes_live_without_a_queue_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(current_app, "send_task", raising(QueueAway("refused")))
+    owner = factories.user(is_staff=True)
+    version = factories.version(owner=owner, live=False)
+    assert dispatch.go_live(version=version, actor=factories.actor_for(owner)).ended_at is None

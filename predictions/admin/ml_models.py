@@ -206,7 +206,7 @@ class MLModelAdmin(DeskAdmin):
             return self._back(ml_model)
         try:
             reason = request.POST.get("reason", "")
-            deployments.go_live(version=version, actor=self.actor(request), reason=reason)
+            dispatch.go_live(version=version, actor=self.actor(request), reason=reason)
         except DeskError as error:
             self.message_user(request, error.message, messages.ERROR)
         else:

@@ -9,6 +9,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from predictions import dispatch
 from predictions.api.paging import NumberPageQuery, page, page_of
 from predictions.api.permissions import Known
 from predictions.api.serializers.ml_models import VersionLiveIn, VersionOut
@@ -16,7 +17,6 @@ from predictions.api.views import DeskView, checked, checked_query
 from predictions.errors import NotAllowed
 from predictions.models import MLModel, ModelVersion
 from predictions.selectors import ml_models
-from predictions.services import deployments
 from predictions.values import Actor
 
 
@@ -66,7 +66,7 @@ class VersionLive(DeskView):
         version = ml_models.version(ml_model, number)
         given: Any = request.data
         reason = checked(VersionLiveIn, {} if given is None else given)["reason"]
-        deployments.go_live(version=version, actor=self.actor, reason=reason)
+        dispatch.go_live(version=version, actor=self.actor, reason=reason)
         return Response(VersionOut(ml_models.version(ml_model, number)).data)
 
 

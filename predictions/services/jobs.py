@@ -17,7 +17,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from predictions.errors import Conflict, DeskError, NotAllowed
-from predictions.models import Job, MLModel, ModelVersion, Source
+from predictions.models import Deployment, Job, MLModel, ModelVersion, Source
 from predictions.services import score_files, sources
 from predictions.services.naming import require_usable_name
 from predictions.values import Actor, BuildRequest
@@ -216,3 +216,14 @@ def _forget(job: Job) -> None:
         score_files.forget(job)
     if job.source is not None:
         sources.forget(job.source)
+
+
+def live_by(job_id: UUID) -> list[str]:
+    """The slug of the ml_model that answers with the version this job made; empty for any other job."""
+    rows = Job.objects.filter(
+        pk=job_id,
+        status=Job.Status.SUCCEEDED,
+        version__deployments__role=Deployment.Role.LIVE,
+        version__deployments__ended_at=None,
+    )
+    return list(rows.values_list("ml_model__slug", flat=True).distinct())

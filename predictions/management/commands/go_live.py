@@ -6,11 +6,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from predictions import dispatch
 from predictions.errors import DeskError, NotProven
 from predictions.management import accounts
 from predictions.models import MLModel, ModelVersion
 from predictions.selectors import ml_models, proofs
-from predictions.services import deployments
 
 NOT_PROVEN = 3
 
@@ -36,7 +36,7 @@ class Command(BaseCommand):
         account = accounts.owner(options["by"], flag="--by")
         try:
             version = _version(_ml_model(options["name"]), options["version"])
-            deployments.go_live(version=version, actor=accounts.actor_of(account), reason=options["reason"])
+            dispatch.go_live(version=version, actor=accounts.actor_of(account), reason=options["reason"])
         except NotProven as error:
             raise CommandError(_not_proven(version, error), returncode=NOT_PROVEN) from None
         except DeskError as error:

@@ -9,6 +9,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from predictions import dispatch
 from predictions.errors import DeskError, InvalidRequest, NotFound, NotProven
 from predictions.models import MLModel, ModelVersion
 from predictions.selectors import ml_models, proofs
@@ -60,7 +61,7 @@ def go_live(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     found = get_version(ml_model, number)
     reason = request.POST.get("reason", "")
     try:
-        deployments.go_live(version=found, actor=actor_of(request), reason=reason)
+        dispatch.go_live(version=found, actor=actor_of(request), reason=reason)
     except (NotProven, InvalidRequest) as error:
         return _detail(request, ml_model, found, wrong=error.message, typed=reason)
     messages.success(request, _("Version %(number)s is live.") % {"number": number})
