@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -81,6 +82,19 @@ def everything_in(estimator: Any) -> Iterator[Any]:
             for item in np.asarray(inner, dtype=object).reshape(-1) if inner is not None else ():
                 if hasattr(item, "__dict__") and not hasattr(item, "tree_"):
                     yield from everything_in(item)
+
+
+def use_one_job(estimator: Any) -> None:
+    """Let every part work in the calling thread: a pool costs a forest many times what one row takes, and its memory."""
+    for part in parts_of(estimator):
+        if getattr(part, "n_jobs", None) not in (None, 1):
+            with suppress(Exception):
+                part.n_jobs = 1
+        inner = getattr(part, "estimators_", None)
+        # An ensemble of ensembles: as a list, because NumPy takes a forest for the list of its trees.
+        for held in inner if isinstance(inner, list) else ():
+            if hasattr(held, "get_params") and not hasattr(held, "tree_"):
+                use_one_job(held)
 
 
 def in_words(estimator: Any) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from predictions.errors import ModelFailed
-from predictions.ml.anatomy import require_estimator, takes_texts
+from predictions.ml.anatomy import require_estimator, takes_texts, use_one_job
 from predictions.ml.answers import ClassLookup, class_answers, json_safe, value_answers
 from predictions.ml.categories import category_columns
 from predictions.ml.encoders import missing_markers
@@ -26,6 +26,7 @@ class EstimatorRuntime:
     """A fitted scikit-learn estimator fed with rows in signature order."""
 
     def __init__(self, estimator: Any, signature: Signature) -> None:
+        use_one_job(estimator)
         self._estimator = estimator
         self._signature = signature
         self._lookup = ClassLookup(signature.main_output)

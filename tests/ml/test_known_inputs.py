@@ -12,7 +12,7 @@ import pytest
 from sklearn.cluster import KMeans
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import RandomForestClassifier, VotingClassifier
 from sklearn.feature_selection import RFE
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.naive_bayes import GaussianNB
@@ -229,3 +229,12 @@ def test_words_in_a_column_that_is_not_used_change_nothing() -> None:
     row: list[Any] = [41.0 if field.used else None for field in signature.inputs]
     words: list[Any] = [41.0 if field.used else "anything" for field in signature.inputs]
     assert runtime.predict([words]) == runtime.predict([row])
+
+
+def test_a_forest_of_many_jobs_answers_in_one() -> None:
+    forest = RandomForestClassifier(3, n_jobs=-1, random_state=0)
+    estimator = make_pipeline(StandardScaler(), VotingClassifier([("a", forest)], n_jobs=2))
+    estimator.fit(IRIS, IRIS_TARGET)
+    EstimatorRuntime(estimator, inspect_closely(estimator).signature)
+    voting = estimator.steps[-1][1]
+    assert (voting.n_jobs, voting.estimators_[0].n_jobs) == (1, 1)

@@ -31,7 +31,7 @@ def test_any_scalar_is_taken_without_a_warning(value: Any) -> None:
     assert Draft202012Validator(row_schema(SIGNATURE)).is_valid({"age": 1.5, "id": value, "town": value})
 
 
-@pytest.mark.parametrize("value", [[1], {"a": 1}, float("nan"), 2**70, "x" * 5000, "a\x00"])
+@pytest.mark.parametrize("value", [[1], {"a": 1}, float("nan"), "x" * 5000, "a\x00"])
 def test_what_cannot_be_stored_is_forgotten(value: Any) -> None:
     assert Validator(SIGNATURE).check_row({"age": 1.5, "id": value}).values == (1.5, None, None)
 
