@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,10 +11,18 @@ from django.contrib.auth.models import Group, Permission, User
 from django.core.management import call_command
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
+from pytest_django.fixtures import Settings
 
-from predictions.models import ApiKey, Job, MLModel, Prediction, Review
+from predictions.models import ApiKey, Environment, Job, MLModel, Prediction, Review
 from predictions.services import api_keys, roles
 from tests.admin.conftest import LIST, account, client_of, overrule, page_of
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(settings: Settings, tmp_path: Path) -> None:
+    """What is removed here is nothing of the site's."""
+    settings.ENVIRONMENTS_DIR = tmp_path
+
 
 UNLISTED = {"login", "logout", "jsi18n"}
 
@@ -41,6 +50,7 @@ def pages(several: list[Prediction], reviewer: User, loans: MLModel) -> list[str
         version.current_revision,
         Job.objects.create(kind="build", name="Loans", status="running"),
         api_keys.create(name="Northwind")[0],
+        environment(),
         reviewer,
         Group.objects.get(name=roles.REVIEWERS),
     ]
@@ -66,7 +76,7 @@ def page_of_prediction(address: str) -> bool:
     return address.startswith(LIST)
 
 
-POSTS = ("/verdict/", "/go-live/", "/take-down/", "/cancel/", "/revoke/")
+POSTS = ("/verdict/", "/go-live/", "/take-down/", "/cancel/", "/revoke/", "/remove/")
 
 
 def test_the_walk_knows_every_way_to_write() -> None:
@@ -85,8 +95,16 @@ def test_the_walk_knows_every_way_to_write() -> None:
     assert endings == {"/change/", "/delete/", "/history/", "/", *POSTS}
 
 
-def writes(several: list[Prediction], loans: MLModel, job: Job, key: ApiKey) -> list[str]:
+def environment() -> Environment:
+    return Environment.objects.create(checksum="0a1b", python="3.8", sklearn="0.24.2", lock="numpy==1.19.5")
+
+
+def writes(
+    several: list[Prediction], loans: MLModel, job: Job, key: ApiKey, made: Environment | None = None
+) -> list[str]:
+    made = made or environment()
     return [
+        f"/admin/predictions/environment/{made.pk}/remove/",
         f"{LIST}{several[0].pk}/verdict/",
         f"/admin/predictions/mlmodel/{loans.pk}/go-live/",
         f"/admin/predictions/mlmodel/{loans.pk}/take-down/",
@@ -153,7 +171,10 @@ def test_model_owners_see_ml_models_and_their_own_jobs(pages: list[str], loans: 
 def test_superusers_see_everything_that_can_be_seen(pages: list[str], root: Client) -> None:
     never = {
         f"/admin/predictions/{name}/add/"
-        for name in ("prediction", "review", "modelversion", "source", "job", "signaturerevision")
+        for name in (
+            *("prediction", "review", "modelversion", "source", "job", "signaturerevision"),
+            "environment",
+        )
     }
     assert set(pages) - allowed(root, pages) == never
 
@@ -164,19 +185,20 @@ def test_what_a_role_does_not_hold_is_refused_and_changes_nothing(
 ) -> None:
     job = Job.objects.create(kind="build", name="Loans", status="running")
     key, _text = api_keys.create(name="Northwind")
+    made = environment()
     client = client_of(account(*groups, is_staff=True))
     data = {"verdict": "confirmed", "version": "1"}
     statuses = {
         address.rsplit("/", 2)[1]: client.post(address, data).status_code
-        for address in writes(several, loans, job, key)
+        for address in writes(several, loans, job, key, made)
     }
-    expected = dict.fromkeys(("verdict", "go-live", "take-down", "cancel", "revoke"), 403)
+    expected = dict.fromkeys(("remove", "verdict", "go-live", "take-down", "cancel", "revoke"), 403)
     if roles.REVIEWERS in groups:
         expected["verdict"] = 302
     if roles.MODEL_OWNERS in groups or roles.OPERATORS in groups:
         expected["cancel"] = 302  # not theirs, so for them it does not exist
     if roles.OPERATORS in groups:
-        expected["revoke"] = 302
+        expected["revoke"] = expected["remove"] = 302
     assert statuses == expected
     job.refresh_from_db()
     key.refresh_from_db()
@@ -184,13 +206,15 @@ def test_what_a_role_does_not_hold_is_refused_and_changes_nothing(
     assert loans.deployments.get().ended_at is None
     assert Review.objects.exists() == (roles.REVIEWERS in groups)
     assert (key.revoked_at is not None) == (roles.OPERATORS in groups)
+    assert Environment.objects.filter(pk=made.pk).exists() == (roles.OPERATORS not in groups)
 
 
 def test_strangers_change_nothing(several: list[Prediction], loans: MLModel) -> None:
     job = Job.objects.create(kind="build", name="Loans", status="running")
     key, _text = api_keys.create(name="Northwind")
+    made = environment()
     for client in (Client(), client_of(account(roles.REVIEWERS))):
-        for address in writes(several, loans, job, key):
+        for address in writes(several, loans, job, key, made):
             response = client.post(address, {"verdict": "confirmed", "version": "1"})
             assert response["Location"].startswith("/admin/login/"), address
     assert not Review.objects.exists()

@@ -12,6 +12,7 @@ from django.test import Client
 
 from predictions.models import (
     ApiKey,
+    Environment,
     Job,
     MLModel,
     ModelVersion,
@@ -23,7 +24,7 @@ from predictions.models import (
 from predictions.services import api_keys
 from tests.admin.conftest import LIST, overrule
 
-NEVER_ADDED = (Prediction, Review, ModelVersion, SignatureRevision, Source, Job)
+NEVER_ADDED = (Prediction, Review, ModelVersion, SignatureRevision, Source, Job, Environment)
 NEVER_CHANGED = (*NEVER_ADDED, ApiKey)
 
 
@@ -37,7 +38,17 @@ def rows(several: list[Prediction], reviewer: User) -> list[Any]:
     version = ModelVersion.objects.get()
     key, _text = api_keys.create(name="Northwind")
     job = Job.objects.create(kind="build", name="Loans", status="succeeded")
-    return [several[0], Review.objects.get(), version, version.current_revision, version.source, job, key]
+    made = Environment.objects.create(checksum="0a1b", python="3.8", sklearn="0.24.2", lock="numpy==1.19.5")
+    return [
+        several[0],
+        Review.objects.get(),
+        version,
+        version.current_revision,
+        version.source,
+        job,
+        key,
+        made,
+    ]
 
 
 def snapshot(rows: list[Any]) -> list[Any]:
