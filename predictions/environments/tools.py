@@ -57,12 +57,23 @@ def kept(variables: Mapping[str, str]) -> dict[str, str]:
     return {name: variables[name] for name in names}
 
 
+def _may_cache(variables: Mapping[str, str]) -> bool:
+    """Whether uv can use its usual place below the account's own folder, which a service may not have."""
+    home = Path(variables.get("HOME") or "/nonexistent")
+    place = Path(variables.get("XDG_CACHE_HOME") or home / ".cache")
+    there = next(folder for folder in (place, *place.parents) if folder.exists())
+    return there.is_dir() and os.access(there, os.W_OK)
+
+
 class Uv:
     """The program ``uv`` at ``path``. It never fetches a Python, and where ``is_offline`` nothing else either."""
 
-    def __init__(self, path: str, *, is_offline: bool = False) -> None:
+    def __init__(self, path: str, *, spare_cache: Path, is_offline: bool = False) -> None:
+        """``spare_cache``: where to keep what was fetched when this account has no place of its own for that."""
         self._command = [path, *(["--offline"] if is_offline else [])]
         self._variables = {**kept(os.environ), "UV_PYTHON_DOWNLOADS": "never"}
+        if "UV_CACHE_DIR" not in self._variables and not _may_cache(self._variables):
+            self._variables["UV_CACHE_DIR"] = str(spare_cache)
 
     def until(self, deadline: float, should_stop: Callable[[], bool]) -> Runs:
         """A function that runs uv with its arguments, done at ``deadline`` (monotonic seconds) at the latest.

@@ -17,7 +17,7 @@ import uv
 from predictions.environments import EnvironmentFailed, Maker, MakingStopped, Recipe
 from predictions.environments.interpreters import own
 from predictions.environments.making import STAMP, checksum_of
-from predictions.environments.tools import explained, kept
+from predictions.environments.tools import Uv, explained, kept
 from predictions.errors import BadModelFile
 
 SMALL = Recipe(own(), ("msgpack>=1",), "0.0")
@@ -189,6 +189,21 @@ def test_uv_is_told_how_to_reach_the_index_and_no_secret_of_the_site() -> None:
     ]
     variables = dict(item for group in groups for item in group.items())
     assert set(kept(variables).values()) == set("abcdjk")
+
+
+def test_an_account_without_a_home_keeps_what_was_fetched_beside_the_environments(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nowhere = tmp_path / "file"
+    nowhere.touch()
+    for name in ("UV_CACHE_DIR", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    variables = {}
+    for home in (nowhere / "home", tmp_path):
+        monkeypatch.setenv("HOME", str(home))
+        made = Uv("uv", spare_cache=tmp_path / "spare")
+        variables[home] = made._variables.get("UV_CACHE_DIR")
+    assert variables == {nowhere / "home": str(tmp_path / "spare"), tmp_path: None}
 
 
 @pytest.mark.parametrize(
