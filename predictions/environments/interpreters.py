@@ -12,7 +12,8 @@ from functools import lru_cache
 from pathlib import Path
 
 MINORS = tuple((3, minor) for minor in range(7, 15))
-_ASK = "import sys; print(*sys.version_info[:3], sys.implementation.name)"
+# One that was built without what the sandbox or the libraries stand on is no use.
+_ASK = "import ctypes, hashlib, sys, zlib; print(*sys.version_info[:3], sys.implementation.name)"
 _SECONDS = 20.0
 
 

@@ -32,6 +32,21 @@ LEFT_OUT = (
 """What packages ask for and answering never uses: xgboost's graphics cards (hundreds of megabytes), tools that come with
 ONNX Runtime, catboost's drawings."""
 
+_MODULES = {
+    "numpy": "numpy",
+    "scipy": "scipy",
+    "pandas": "pandas",
+    "scikit-learn": "sklearn",
+    "joblib": "joblib",
+    "threadpoolctl": "threadpoolctl",
+    "msgpack": "msgpack",
+    "xgboost": "xgboost",
+    "lightgbm": "lightgbm",
+    "catboost": "catboost",
+    "imbalanced-learn": "imblearn",
+    "category-encoders": "category_encoders",
+}
+
 Asks = Callable[[], bool]
 
 
@@ -174,6 +189,7 @@ class Maker:
             run("pip", "install", "--quiet", "--python", str(python), *packages)
             # What runs in it later may not write there, and would compile the same modules at every start.
             self._uv.compile(python, folder, should_stop)
+            self._uv.start(python, modules_of(lock), should_stop)
             _open_to_all(folder)
             (folder / STAMP).write_text(json.dumps(dict(facts)))
         except BaseException:
@@ -199,6 +215,12 @@ class Maker:
 def checksum_of(lock: str, python: str) -> str:
     """Names an environment: the same pins on the same minor version of Python are the same environment."""
     return hashlib.sha256(f"python {python}\n{lock}".encode()).hexdigest()[:20]
+
+
+def modules_of(lock: str) -> list[str]:
+    """What is loaded to see whether an environment works: all that the confined process loads of it by name."""
+    names = {line.partition("==")[0].strip() for line in lock.splitlines()}
+    return ["sys", *(module for name, module in _MODULES.items() if name in names)]
 
 
 def _environment(folder: Path, lock: str) -> Environment:

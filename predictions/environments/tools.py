@@ -18,6 +18,7 @@ logger = logging.getLogger(__name__)
 
 TICK = 0.1
 _COMPILE_SECONDS = 120.0
+_START_SECONDS = 120.0
 _NOT_COMPILED = r"/(tests?|testing|conftest|test_\w+)(/|\.py)"
 
 _KEPT = ("HOME", "PATH", "LANG", "LC_ALL", "TMPDIR", "NO_PROXY", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -101,6 +102,20 @@ class Uv:
         code, _said = self._ran(command, time.monotonic() + _COMPILE_SECONDS, should_stop)
         if code != 0:
             logger.info("Not everything in an environment could be compiled.")
+
+    def start(self, python: Path, modules: Sequence[str], should_stop: Callable[[], bool]) -> None:
+        """Load ``modules`` once: what lacks a library of the system is told now and not when a file is opened.
+
+        Raises EnvironmentFailed, MakingStopped.
+        """
+        command = [str(python), "-I", "-W", "ignore", "-c", f"import {', '.join(modules)}"]
+        code, said = self._ran(command, time.monotonic() + _START_SECONDS, should_stop)
+        if code != 0:
+            logger.error("What was installed does not start: %s", said[-2000:])
+            raise EnvironmentFailed(
+                "The libraries that this file was made with were installed, but do not start on this machine. Ask the "
+                "operator: the log says what they lack."
+            )
 
     def _ran(
         self, command: Sequence[str], deadline: float, should_stop: Callable[[], bool]

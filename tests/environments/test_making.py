@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import uv
 
-from predictions.environments import EnvironmentFailed, Maker, MakingStopped, Recipe
+from predictions.environments import EnvironmentFailed, Maker, MakingStopped, Recipe, making
 from predictions.environments.interpreters import own
 from predictions.environments.making import STAMP, checksum_of
 from predictions.environments.tools import Uv, explained, kept
@@ -121,6 +121,22 @@ def test_strangers_may_read_all_of_it(maker: Maker) -> None:
 def test_modules_are_compiled_beforehand(maker: Maker) -> None:
     folder = maker.ensure(SMALL).folder
     assert list(folder.rglob("msgpack/__pycache__/fallback.*.pyc"))
+
+
+def test_what_does_not_start_is_told_at_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As lightgbm does where the system lacks the library for threads that its wheels expect."""
+    monkeypatch.setattr(making, "modules_of", lambda lock: ["msgpack", "a_module_that_lacks"])
+    with pytest.raises(EnvironmentFailed, match="do not start on this machine"):
+        Maker(tmp_path, uv=uv.find_uv_bin(), seconds=120).ensure(SMALL)
+    assert "a_module_that_lacks" in caplog.text
+    assert not list(tmp_path.rglob(STAMP))
+
+
+def test_what_the_confined_process_loads_is_tried() -> None:
+    lock = "imbalanced-learn==0.12.0\nmsgpack==1.0.0 ; python_version > '3'\nscikit-learn==1.3.2\nsix==1.0\n"
+    assert making.modules_of(lock) == ["sys", "sklearn", "msgpack", "imblearn"]
 
 
 def test_a_release_that_is_not_there_is_the_files_trouble(maker: Maker) -> None:
