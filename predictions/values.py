@@ -109,8 +109,9 @@ class Ask(msgspec.Struct, array_like=True, frozen=True):
 class Group(msgspec.Struct, array_like=True, frozen=True):
     """What one message carries: callers of the same version and signature revision, answered in one call.
 
-    ``sent_at`` in seconds since the epoch. ``store`` is False for health probes only. ``may_load`` is False in queues
-    in which nobody shall wait for a runtime to be loaded.
+    ``sent_at`` in seconds since the epoch. ``store`` is False for health probes and trials only. ``may_load`` is False in
+    queues in which nobody shall wait for a runtime to be loaded. ``draft``: the signature document of a trial, in place
+    of the revision's.
     """
 
     id: int
@@ -122,6 +123,7 @@ class Group(msgspec.Struct, array_like=True, frozen=True):
     asks: list[Ask]
     store: bool = True
     may_load: bool = True
+    draft: dict[str, Any] | None = None
 
 
 class AskReply(msgspec.Struct, array_like=True, frozen=True):

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError
@@ -26,6 +25,7 @@ from predictions.services.answer_cache import Outputs, Rows, answer_cache
 from predictions.services.connections import retried
 from predictions.signature.answers import namer_of
 from predictions.signature.fields import Signature
+from predictions.signature.layering import CompiledLayer, layer_of
 from predictions.values import Ask, AskReply, Group, GroupReply, RawAnswer
 
 logger = logging.getLogger(__name__)
@@ -46,6 +46,7 @@ class _Call:
     runtime: Runtime
     name: Callable[[RawAnswer], Outputs]
     cached: Cached
+    layer: CompiledLayer | None = None
 
     def answers(self, rows: Rows) -> tuple[list[Outputs], frozenset[int]]:
         """One answer per row, and the positions of those that were given before. Raises ModelFailed."""
@@ -62,7 +63,8 @@ class _Call:
         return found.outputs, found.cached
 
     def _inferred(self, rows: Rows) -> list[Outputs]:
-        outputs = [self.name(raw) for raw in self._raw(rows)]
+        given = rows if self.layer is None else self.layer.rows(rows)
+        outputs = [self.name(raw) for raw in self._raw(given)]
         if len(outputs) != len(rows):
             raise ModelFailed("This ML model did not answer each case. Its owner needs to look at it.")
         return outputs
@@ -109,10 +111,10 @@ def is_loaded(version_id: int) -> bool:
 def _answer_waiting(group: Group, asks: list[Ask], cached: Cached) -> tuple[list[AskReply], float]:
     """The replies, and the seconds they took once the runtime was loaded."""
     try:
-        signature = retried(lambda: _signature(group.revision_id))
+        signature, layer = _contract(group)
         with _registry().lease(group.version_id) as runtime:
             begun = time.perf_counter()
-            replies = _predict_all(_Call(group, runtime, namer_of(signature), cached), asks)
+            replies = _predict_all(_Call(group, runtime, namer_of(signature), cached, layer), asks)
             return replies, time.perf_counter() - begun
     except DeskError as error:
         return [_failed(ask, error) for ask in asks], 0.0
@@ -231,6 +233,20 @@ def _signature(revision_id: int) -> Signature:
     )
 
 
+@lru_cache(maxsize=512)
+def _layer(revision_id: int) -> CompiledLayer | None:
+    return layer_of(_signature(revision_id))
+
+
+def _contract(group: Group) -> tuple[Signature, CompiledLayer | None]:
+    """What the group's rows mean: its revision, or for a trial the draft that it brings."""
+    if group.draft is not None and not group.store:
+        signature = Signature.from_document(group.draft)
+        return signature, layer_of(signature)
+    signature = retried(lambda: _signature(group.revision_id))
+    return signature, None if signature.layer is None else _layer(group.revision_id)
+
+
 @lru_cache(maxsize=1)
 def registry() -> Registry:
     """The registry of this worker process, made at its first use: after any fork."""
@@ -255,18 +271,18 @@ def _load(version_id: int) -> Runtime:
     )
     if version.current_revision is None:
         raise TryLater("This version is not sealed yet.", code="not_live")
-    document: dict[str, Any] = version.current_revision.document
+    signature = Signature.from_document(version.current_revision.document).for_runtime()
     if version.runtime == ModelVersion.Runtime.NATIVE:
         server = NativeServer.of_files(
             sources.stored_files(version.source),
-            document,
+            signature.to_document(),
             order=version.report.get("order") or (),
             python=_python_of(version),
         )
         server.start()
         return server
     data = repository.read_verified(version.artifact_key, version.artifact_sha256)
-    return OnnxRuntime(data, Plan.from_document(version.plan or {}), Signature.from_document(document))
+    return OnnxRuntime(data, Plan.from_document(version.plan or {}), signature)
 
 
 def _python_of(version: ModelVersion) -> Callable[[], Path] | None:

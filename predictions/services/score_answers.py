@@ -60,9 +60,9 @@ class Answerer:
         self, runtime: Runtime, signature: Signature, *, delimiter: str, look: Callable[[], object]
     ) -> None:
         self._runtime = runtime
-        self._columns: Callable[[Rows], Columns | None] = getattr(
-            runtime, "predict_columns", lambda _rows: None
-        )
+        self._columns: Callable[[Rows], Columns | None] = getattr(runtime, "predict_columns", _no_columns)
+        if signature.changes_answers:
+            self._columns = _no_columns
         self._name = namer_of(signature)
         self._look = look
         self._size = _FIRST_ROWS
@@ -183,6 +183,11 @@ class Answerer:
             answers.cells.append(repr(value))
             answers.summaries.append(_text(outcome_of(outputs)) + _float(8, value) + _NULL)
         return True
+
+
+def _no_columns(rows: Rows) -> Columns | None:
+    """For answers that each need a closer look."""
+    del rows
 
 
 def answer_columns(signature: Signature) -> tuple[str, ...]:

@@ -17,7 +17,9 @@ from predictions.errors import InvalidRows
 from predictions.services.score_columns import UNSETTLED, absent_value, column_of
 from predictions.signature.case_records import plain_cells
 from predictions.signature.checkers import quick_of
+from predictions.signature.expression_functions import Failed
 from predictions.signature.fields import Signature
+from predictions.signature.layering import CompiledLayer, layer_of
 from predictions.signature.validation import Validator
 from predictions.values import CheckedRow, SoftWarning, Value
 
@@ -34,6 +36,7 @@ _floats = msgspec.json.Decoder(list[float]).decode
 class Checked:
     """What became of some records. ``rows``: the values of the accepted ones in signature order, a float64 table
     [n, inputs] where all are numbers. ``accepted`` and ``errors`` count in the records, ``warnings`` in ``rows``.
+    ``model_rows``: the same rows as the estimator takes them, where a layer makes them others.
     ``shaped``: by record how to write one with another number of cells than the header, so that the answers stay
     below their names: missing cells are empty, what is too much joins the last cell.
     """
@@ -43,6 +46,7 @@ class Checked:
     warnings: dict[int, Warnings] = field(default_factory=dict)
     errors: dict[int, str] = field(default_factory=dict)
     shaped: dict[int, str] = field(default_factory=dict)
+    model_rows: Sequence[Sequence[Value]] | None = None
 
 
 class Checker:
@@ -52,6 +56,7 @@ class Checker:
         self, signature: Signature, places: Sequence[int | None], *, width: int, delimiter: str
     ) -> None:
         self._validator = Validator(signature)
+        self._layer = layer_of(signature)
         self._names = signature.names
         self._places = tuple(places)
         self._width = width
@@ -66,7 +71,11 @@ class Checker:
         self._lows = np.array([item.low for item in quick], dtype=float)
         self._highs = np.array([item.high for item in quick], dtype=float)
         # All cells of all records as one JSON list only tells something when each of them is a number.
-        self._is_table = None not in self._places and all(item.kind == "number" for item in signature.inputs)
+        self._is_table = (
+            self._layer is None
+            and None not in self._places
+            and all(item.kind == "number" for item in signature.inputs)
+        )
         self._in_order = self._places == tuple(range(width))
 
     def check(self, records: Sequence[bytes], cells: Sequence[list[str]] | None = None) -> Checked:
@@ -130,7 +139,31 @@ class Checker:
         kept = [place for place in range(len(right)) if right[place] not in faults]
         accepted = [right[place] for place in kept]
         values_of = [looked[right[place]].values if place in unsettled else found[place] for place in kept]
+        if self._layer is not None:
+            return self._layered(self._layer, values_of, accepted, looked, (errors, shaped))
         return Checked(values_of, accepted, _warnings_of(looked, accepted), errors, shaped)
+
+    @staticmethod
+    def _layered(
+        layer: CompiledLayer,
+        values_of: Sequence[Sequence[Value]],
+        accepted: Sequence[int],
+        looked: Mapping[int, CheckedRow],
+        notes: tuple[dict[int, str], dict[int, str]],
+    ) -> Checked:
+        """The same with the model's rows; one that cannot be worked out is a fault."""
+        errors, shaped = notes
+        rows, kept, model_rows = [], [], []
+        for place, values in zip(accepted, values_of, strict=True):
+            try:
+                model_rows.append(layer.row(values))
+            except Failed:
+                fault = layer.fault(values)
+                errors[place] = fault[1] if fault else ""
+                continue
+            rows.append(values)
+            kept.append(place)
+        return Checked(rows, kept, _warnings_of(looked, kept), errors, shaped, model_rows)
 
     def _shaped(self, cells: Sequence[str]) -> str:
         last = self._width - 1
@@ -164,7 +197,8 @@ def _warnings_of(looked: Mapping[int, CheckedRow], accepted: Sequence[int]) -> d
     if not warned:
         return {}
     numbers = {place: number for number, place in enumerate(accepted)}
-    return {numbers[place]: [_told(item) for item in items] for place, items in sorted(warned.items())}
+    told = ((place, items) for place, items in sorted(warned.items()) if place in numbers)
+    return {numbers[place]: [_told(item) for item in items] for place, items in told}
 
 
 def _told(item: SoftWarning) -> dict[str, str]:

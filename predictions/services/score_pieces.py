@@ -103,7 +103,7 @@ def _scored(
 ) -> Block | None:
     """Answer one batch: adds its lines, and gives its cases to be stored; None when no record has an answer."""
     checked = bench.checker.check(records, cells)
-    answers = bench.answerer.answer(checked.rows)
+    answers = bench.answerer.answer(checked.rows if checked.model_rows is None else checked.model_rows)
     if answers.failed:
         checked, answers = _without_failed(checked, answers)
     tally.answered += len(checked.accepted)

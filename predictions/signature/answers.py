@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from predictions.signature.fields import ClassName, Output, Signature
+from predictions.signature.transforms import changer_of
 from predictions.signature.wording import clean, tidy, with_unit
 from predictions.values import RawAnswer, Scalar, Value
 
@@ -24,13 +25,25 @@ def outputs_of(signature: Signature, raw: RawAnswer) -> Outputs:
 
     Classification: ``label`` and, where the estimator has them, ``probabilities`` by label in class order.
     Regression: ``value``, a list when there are several targets. Outlier: ``label`` normal or anomaly, and ``score``.
-    Clustering: ``label`` and, where there are any, ``probabilities``. Other: ``outputs`` by name.
+    Clustering: ``label`` and, where there are any, ``probabilities``. Other: ``outputs`` by name. Where the signature
+    changes answers, ``raw`` holds the label or value as the estimator gave it.
     """
     return namer_of(signature)(raw)
 
 
 def namer_of(signature: Signature) -> Callable[[RawAnswer], Outputs]:
     """``outputs_of`` prepared for many answers of one signature."""
+    if not signature.changes_answers:
+        return _plain_namer_of(signature)
+    name, changed = _plain_namer_of(signature), changer_of(signature)
+    return lambda raw: {**name(changed(raw)), "raw": _raw_of(name(raw))}
+
+
+def _raw_of(outputs: Outputs) -> Value:
+    return next((outputs[key] for key in ("label", "value", "outputs") if key in outputs), None)
+
+
+def _plain_namer_of(signature: Signature) -> Callable[[RawAnswer], Outputs]:
     labels = (
         tuple(_label_of(signature, value) for value in signature.main_output.classes)
         if signature.outputs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -51,10 +52,27 @@ def key_of(value: Value) -> tuple[str, Any] | None:
     return ("text", value) if isinstance(value, str) else None
 
 
+def labels_of_choices(field: Field) -> dict[str, Scalar]:
+    """The labels that can stand for their choice's value: none that is also a value, a number, or yes or no there."""
+    kinds = Kinds(field.choices)
+    values = {text_of(choice.value) for choice in field.choices}
+    counts = Counter(choice.label for choice in field.choices)
+    return {
+        choice.label: choice.value
+        for choice in field.choices
+        if choice.label
+        and choice.label not in values
+        and counts[choice.label] == 1
+        and not (kinds.numbers and read_numeral(choice.label) is not None)
+        and not (kinds.booleans and read_boolean(choice.label) is not None)
+    }
+
+
 def choice_checker(field: Field) -> Callable[[Value, Report], Value]:
     """The check of a category: the choice's own value comes back, so 1.0 becomes 1 where the choice is 1.
 
-    Where choices are true and false and none is a number, 1 and 0 mean those, as for a field of kind boolean.
+    Where choices are true and false and none is a number, 1 and 0 mean those, as for a field of kind boolean. The label
+    that people read stands for its choice, too.
     """
     texts = frozenset(choice.value for choice in field.choices if isinstance(choice.value, str))
     others = {
@@ -64,10 +82,14 @@ def choice_checker(field: Field) -> Callable[[Value, Report], Value]:
     if kinds.booleans and not kinds.numbers:
         others |= {("number", int(truth)): truth for truth in (True, False) if ("boolean", truth) in others}
 
+    labels = labels_of_choices(field)
+
     def check(value: Value, report: Report) -> Value:
         if type(value) is str:
             if value in texts:
                 return value
+            if value in labels:
+                return labels[value]
         elif (key := key_of(value)) is not None and key in others:
             return others[key]
         if field.unseen == "warn":
@@ -177,6 +199,7 @@ def choice_reader(field: Field) -> Callable[[str], Value]:
     exact: dict[str, Scalar] = {}
     for choice in sorted(field.choices, key=lambda choice: not isinstance(choice.value, str)):
         exact.setdefault(text_of(choice.value), choice.value)
+    exact = {**labels_of_choices(field), **exact}
     kinds = Kinds(field.choices)
 
     def read(text: str) -> Value:

@@ -7,12 +7,16 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from predictions.portable import Literal, Scalar, Value
+from predictions.signature.layer import Layer, made_document, made_of
 
 Kind = Literal["number", "integer", "boolean", "choice", "text", "tensor"]
 Task = Literal["classification", "regression", "outlier", "clustering", "other"]
 Element = Literal["float", "integer", "boolean", "text"]
 
 FORMAT = 1
+LAYERED_FORMAT = 2
+"""Of signatures with a layer or with answers that are changed, which older code would answer without."""
+TRANSFORMS = ("exp", "expm1", "exp10", "square")
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,11 @@ class ClassName:
 
 @dataclass(frozen=True)
 class Output:
-    """One output. ``classes`` in the estimator's order for kind "class"; ``decimals`` only for showing."""
+    """One output. ``classes`` in the estimator's order for kind "class"; ``decimals`` only for showing.
+
+    threshold: of two classes the second is the answer from this probability on, whatever the estimator says.
+    transform, factor, offset: an answer x becomes transform(x) * factor + offset; transform "" leaves x as it is.
+    """
 
     name: str
     kind: Literal["class", "number", "tensor"]
@@ -98,10 +106,19 @@ class Output:
     decimals: int | None = None
     shape: tuple[int | None, ...] = ()
     element: Element = "float"
+    threshold: float | None = None
+    transform: str = ""
+    factor: float = 1.0
+    offset: float = 0.0
 
     @property
     def shown(self) -> str:
         return self.label or self.name.replace("_", " ")
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether people get something else than the runtime says."""
+        return self.threshold is not None or self.transform != "" or (self.factor, self.offset) != (1.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -115,12 +132,16 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Signature:
-    """Inputs in the estimator's order, outputs, and how the page shows them."""
+    """Inputs, outputs, and how the page shows them. Without a layer the inputs are the estimator's, in its order.
+
+    With a layer they are what people give, and the layer makes the estimator's from them.
+    """
 
     task: Task
     inputs: tuple[Field, ...]
     outputs: tuple[Output, ...]
     drawing: Drawing | None = None
+    layer: Layer | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -145,10 +166,45 @@ class Signature:
     def with_inputs(self, inputs: tuple[Field, ...]) -> Signature:
         return replace(self, inputs=inputs)
 
+    @property
+    def model_inputs(self) -> tuple[Field, ...]:
+        """What the estimator takes, in its order."""
+        return self.inputs if self.layer is None else self.layer.model_inputs
+
+    @property
+    def changes_answers(self) -> bool:
+        """Whether an output is changed after the runtime has answered."""
+        return any(output.is_changed for output in self.outputs)
+
+    def for_runtime(self) -> Signature:
+        """The signature a runtime is built with: the estimator's own inputs, and its answers as they come."""
+        if self.layer is None and not self.changes_answers:
+            return self
+        return replace(
+            self,
+            inputs=self.model_inputs,
+            outputs=tuple(
+                replace(output, threshold=None, transform="", factor=1.0, offset=0.0)
+                for output in self.outputs
+            ),
+            layer=None,
+        )
+
     def to_document(self) -> dict[str, Any]:
         """The JSON document stored in a signature revision (defaults left out)."""
+        document = self._plain_document()
+        if self.layer is not None:
+            document["layer"] = {
+                "model_inputs": [_without_defaults(item, Field) for item in self.layer.model_inputs],
+                "columns": [made_document(item) for item in self.layer.columns],
+                "derived": [made_document(item) for item in self.layer.derived],
+            }
+        return document
+
+    def _plain_document(self) -> dict[str, Any]:
+        is_plain = self.layer is None and not self.changes_answers
         return {
-            "format": FORMAT,
+            "format": FORMAT if is_plain else LAYERED_FORMAT,
             "task": self.task,
             "inputs": [_without_defaults(item, Field) for item in self.inputs],
             "outputs": [_without_defaults(item, Output) for item in self.outputs],
@@ -158,7 +214,7 @@ class Signature:
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Signature:
         """Inverse of ``to_document``. Raises ValueError for a format this code does not know."""
-        if document.get("format") != FORMAT:
+        if document.get("format") not in (FORMAT, LAYERED_FORMAT):
             raise ValueError(f"unknown signature format {document.get('format')!r}")
         drawing = document.get("drawing")
         return cls(
@@ -166,7 +222,16 @@ class Signature:
             inputs=tuple(_field(item) for item in document["inputs"]),
             outputs=tuple(_output(item) for item in document["outputs"]),
             drawing=Drawing(**drawing) if drawing else None,
+            layer=_layer(document["layer"]) if document.get("layer") else None,
         )
+
+
+def _layer(document: Mapping[str, Any]) -> Layer:
+    return Layer(
+        model_inputs=tuple(_field(item) for item in document["model_inputs"]),
+        columns=tuple(made_of(item) for item in document["columns"]),
+        derived=tuple(made_of(item) for item in document["derived"]),
+    )
 
 
 def _without_defaults(item: Field | Output, kind: type[Field] | type[Output]) -> dict[str, Any]:

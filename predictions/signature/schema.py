@@ -1,7 +1,8 @@
 """JSON Schema 2020-12 (as in OpenAPI 3.1) of a signature's rows, requests and answers.
 
 What the schema of a row accepts, the validator accepts, and the other way round, except for what JSON Schema cannot
-say: lists under an open dimension agree in length, the total size of a tensor, and numbers beyond a 64-bit float.
+say: lists under an open dimension agree in length, the total size of a tensor, numbers beyond a 64-bit float, and what a
+layer cannot work out. The label of a choice is accepted for its value, too, and not part of the contract.
 """
 
 from __future__ import annotations
@@ -128,6 +129,14 @@ def _warning_schema() -> Schema:
 
 def outputs_schema(signature: Signature) -> Schema:
     """What ``outputs_of`` gives for this signature."""
+    schema = _task_schema(signature)
+    if signature.changes_answers:
+        schema["properties"]["raw"] = {"description": "What the ML model itself says, before it is changed."}
+        schema["required"] = [*schema["required"], "raw"]
+    return schema
+
+
+def _task_schema(signature: Signature) -> Schema:
     properties: Schema
     if signature.task in ("classification", "outlier", "clustering"):
         properties = {"label": _label_schema(signature)}

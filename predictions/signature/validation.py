@@ -14,6 +14,7 @@ from typing import Any
 from predictions.errors import InvalidRequest, InvalidRows, TooLarge
 from predictions.signature.checkers import checker_of, missing_message, quick_of
 from predictions.signature.fields import Field, Signature
+from predictions.signature.layering import layer_of
 from predictions.signature.report import MAX_FAULTS, MAX_WARNINGS, Report
 from predictions.signature.suggestions import suggestion
 from predictions.signature.texts import ABSENT, reader_of
@@ -37,6 +38,7 @@ class Validator:
         "_fields",
         "_highs",
         "_kinds",
+        "_layer",
         "_lows",
         "_names",
         "_order",
@@ -48,6 +50,7 @@ class Validator:
 
     def __init__(self, signature: Signature) -> None:
         self.signature = signature
+        self._layer = layer_of(signature)
         self._fields = tuple(
             replace(field, label=clean(field.shown, MAX_LABEL)) for field in signature.inputs
         )
@@ -115,8 +118,9 @@ class Validator:
             raise InvalidRows(report.errors)
         return self._done([self._checked_cells(cells, report)], report)[0]
 
-    @staticmethod
-    def _done(checked: list[CheckedRow], report: Report) -> list[CheckedRow]:
+    def _done(self, checked: list[CheckedRow], report: Report) -> list[CheckedRow]:
+        if self._layer is not None and not report.errors:
+            self._layer.note(checked, report, report.row - len(checked) + 1)
         if report.errors:
             raise InvalidRows(report.errors)
         return checked

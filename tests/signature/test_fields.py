@@ -64,8 +64,8 @@ def test_defaults_are_left_out_of_the_document() -> None:
 
 
 def test_another_format_is_refused() -> None:
-    with pytest.raises(ValueError, match="unknown signature format 2"):
-        Signature.from_document({"format": 2})
+    with pytest.raises(ValueError, match="unknown signature format 3"):
+        Signature.from_document({"format": 3})
 
 
 def test_the_page_has_its_own_order() -> None:
