@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError
@@ -227,24 +228,20 @@ def _not_storable(error: Exception) -> DeskError:
 
 
 @lru_cache(maxsize=512)
-def _signature(revision_id: int) -> Signature:
-    return Signature.from_document(
-        SignatureRevision.objects.values_list("document", flat=True).get(pk=revision_id)
-    )
+def _signature(revision_id: int) -> tuple[Signature, CompiledLayer | None]:
+    return _prepared(SignatureRevision.objects.values_list("document", flat=True).get(pk=revision_id))
 
 
-@lru_cache(maxsize=512)
-def _layer(revision_id: int) -> CompiledLayer | None:
-    return layer_of(_signature(revision_id))
+def _prepared(document: Mapping[str, Any]) -> tuple[Signature, CompiledLayer | None]:
+    signature = Signature.from_document(document)
+    return signature, layer_of(signature)
 
 
 def _contract(group: Group) -> tuple[Signature, CompiledLayer | None]:
     """What the group's rows mean: its revision, or for a trial the draft that it brings."""
     if group.draft is not None and not group.store:
-        signature = Signature.from_document(group.draft)
-        return signature, layer_of(signature)
-    signature = retried(lambda: _signature(group.revision_id))
-    return signature, None if signature.layer is None else _layer(group.revision_id)
+        return _prepared(group.draft)
+    return retried(lambda: _signature(group.revision_id))
 
 
 @lru_cache(maxsize=1)
