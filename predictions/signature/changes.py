@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from predictions.signature.fields import Choice, ClassName, Drawing, Field, Output, Signature
+from predictions.signature.layer_words import layer_changes
 from predictions.signature.wording import clean, quoted, tidy
 
 _FIELD_WORDS = {
@@ -23,7 +24,16 @@ _FIELD_WORDS = {
     "max_length": "longest text",
     "example": "example",
 }
-_OUTPUT_WORDS = {"label": "label", "unit": "unit", "help": "help text", "decimals": "decimals"}
+_OUTPUT_WORDS = {
+    "label": "label",
+    "unit": "unit",
+    "help": "help text",
+    "decimals": "decimals",
+    "threshold": "threshold",
+    "transform": "transform",
+    "factor": "factor",
+    "offset": "offset",
+}
 LONGEST_SHOWN = 40
 MOST_CHOICES = 5
 
@@ -47,7 +57,7 @@ def changes_between(old: Signature, new: Signature) -> list[str]:
             found.append(f"{output.name}: added.")
     names = {output.name for output in new.outputs}
     found += [f"{name}: removed." for name in outputs if name not in names]
-    return found + _drawing_changes(old.drawing, new.drawing)
+    return found + layer_changes(old.layer, new.layer) + _drawing_changes(old.drawing, new.drawing)
 
 
 def _field_changes(old: Field, new: Field) -> list[str]:

@@ -8,8 +8,8 @@ from typing import Any, NoReturn
 
 from predictions.errors import InvalidSignature
 from predictions.signature.bounds import BAD_TEXT
-from predictions.signature.fields import Choice
-from predictions.signature.wording import UNPRINTABLE, clean
+from predictions.signature.fields import TRANSFORMS, Choice
+from predictions.signature.wording import UNPRINTABLE, clean, either
 from predictions.values import Scalar
 
 LONGEST = {"label": 120, "unit": 40, "help": 2000, "group": 120}
@@ -155,8 +155,43 @@ FIELD_CLEANERS: dict[str, Clean] = {
     "example": as_given,
 }
 
+
+def clean_transform(name: str, value: Any) -> str:
+    """The inverse of what was done to the target before it was learned."""
+    if value is None or value == "":
+        return ""
+    if value not in TRANSFORMS:
+        refuse(name, f"The transform of {clean(name)} must be {either(TRANSFORMS)}, or none.")
+    return str(value)
+
+
+def clean_factor(name: str, value: Any) -> float:
+    """None means 1; 0 would answer the same to everything."""
+    number = number_cleaner("factor")(name, value)
+    if number == 0:
+        refuse(name, f"The factor of {clean(name)} cannot be 0.")
+    return 1.0 if number is None else number
+
+
+def clean_offset(name: str, value: Any) -> float:
+    """None means 0."""
+    return number_cleaner("offset")(name, value) or 0.0
+
+
+def clean_threshold(name: str, value: Any) -> float | None:
+    """A probability; None leaves the answer to the estimator."""
+    number: float | None = number_cleaner("threshold")(name, value)
+    if number is not None and not 0 < number < 1:
+        refuse(name, f"The threshold of {clean(name)} must lie between 0 and 1.")
+    return number
+
+
 OUTPUT_CLEANERS: dict[str, Clean] = {
     **{key: text_cleaner(key) for key in ("label", "unit", "help")},
     "decimals": whole_cleaner("decimals", 0, MOST_DECIMALS, empty=None),
     "classes": as_given,
+    "threshold": clean_threshold,
+    "transform": clean_transform,
+    "factor": clean_factor,
+    "offset": clean_offset,
 }

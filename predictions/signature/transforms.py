@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from predictions.signature.fields import Output, Signature
@@ -33,11 +32,11 @@ def changer_of(signature: Signature) -> Callable[[RawAnswer], RawAnswer]:
             found = {
                 name: work(given[name]) for name, work in zip(names, changers, strict=True) if name in given
             }
-            return replace(raw, outputs={**given, **found})
+            return RawAnswer(outputs={**given, **found})
         value: Any = raw.value
         if isinstance(value, list | tuple) and len(value) == len(changers):
-            return replace(raw, value=[work(item) for work, item in zip(changers, value, strict=True)])
-        return replace(raw, value=changers[0](value))
+            return RawAnswer(value=[work(item) for work, item in zip(changers, value, strict=True)])
+        return RawAnswer(value=changers[0](value))
 
     return change
 
@@ -46,7 +45,7 @@ def _decided(raw: RawAnswer, threshold: float) -> RawAnswer:
     shares = raw.probabilities
     if shares is None or len(shares) != 2:
         return raw
-    return replace(raw, class_index=int(shares[1] >= threshold))
+    return RawAnswer(class_index=int(shares[1] >= threshold), probabilities=shares)
 
 
 def _number_changer(output: Output) -> Callable[[Value], Value]:

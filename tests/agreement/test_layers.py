@@ -19,7 +19,7 @@ from tests import factories
 from tests.support import insurance
 
 CASES = insurance.CASES
-EXACT = {"rel": 1e-9}
+EXACT: dict[str, Any] = {"rel": 1e-9}
 
 
 @pytest.fixture

@@ -181,7 +181,7 @@ def test_what_does_not_fit_is_refused_with_what_to_do(rule: Any, field: Field, p
 
 def test_every_column_is_made_once_and_none_else() -> None:
     signature = layered((number("a"), Constant(1)), (number("b"), Constant(2)))
-    layer = signature.layer
+    layer: Any = signature.layer
 
     def told(*columns: Made) -> str:
         with pytest.raises(InvalidSignature) as raised:
