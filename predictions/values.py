@@ -72,6 +72,8 @@ class BuildRequest:
     signature_edits: Mapping[str, Any] = field(default_factory=dict)
     is_default: bool = False
     chain: Sequence[str] = ()
+    layer: str = ""
+    """The text of a ``layer.yaml``, applied after what an earlier version hands down."""
 
 
 MAX_ROWS_OF_AN_ASK = 1 << 16

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path, re_path
 
-from predictions.api import answers, docs, files, jobs, ml_models, predictions, versions, views
+from predictions.api import answers, docs, files, jobs, layers, ml_models, predictions, versions, views
 
 app_name = "api"
 
@@ -15,6 +15,9 @@ urlpatterns = [
     path("models/<str:slug>/files", files.Files.as_view(), name="files"),
     path("models/<str:slug>/versions", versions.Versions.as_view(), name="versions"),
     path("models/<str:slug>/versions/<int:number>/live", versions.VersionLive.as_view(), name="version_live"),
+    path(
+        "models/<str:slug>/versions/<int:number>/layer", layers.VersionLayer.as_view(), name="version_layer"
+    ),
     path("predictions", predictions.Predictions.as_view(), name="predictions"),
     path("predictions/<str:prediction_id>", predictions.OnePrediction.as_view(), name="prediction"),
     path("jobs", jobs.Jobs.as_view(), name="jobs"),

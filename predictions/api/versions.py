@@ -36,7 +36,7 @@ class Versions(DeskView):
     def get(self, request: Request, slug: str) -> Response:
         """Newest first."""
         query = checked_query(NumberPageQuery, request)
-        rows = ml_models.versions(_managed(self.actor, slug))
+        rows = ml_models.versions(managed(self.actor, slug))
 
         def shown(found: list[ModelVersion]) -> list[Any]:
             return list(VersionOut(found, many=True).data)
@@ -62,7 +62,7 @@ class VersionLive(DeskView):
     )
     def post(self, request: Request, slug: str, number: int) -> Response:
         """Go live, or roll back."""
-        ml_model = _managed(self.actor, slug)
+        ml_model = managed(self.actor, slug)
         version = ml_models.version(ml_model, number)
         given: Any = request.data
         reason = checked(VersionLiveIn, {} if given is None else given)["reason"]
@@ -70,7 +70,8 @@ class VersionLive(DeskView):
         return Response(VersionOut(ml_models.version(ml_model, number)).data)
 
 
-def _managed(actor: Actor, slug: str) -> MLModel:
+def managed(actor: Actor, slug: str) -> MLModel:
+    """The ml_model whose versions this actor may see and change. Raises NotFound, NotAllowed."""
     ml_model = ml_models.get(actor, slug)
     if not ml_models.may_manage(actor, ml_model):
         raise NotAllowed(_("Only the owner of this ML model can see and change its versions."))

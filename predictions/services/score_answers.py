@@ -188,7 +188,7 @@ class Answerer:
 def _no_columns(rows: Rows) -> Columns | None:
     """For answers that each need a closer look."""
     del rows
-    return None  # noqa: RET501 - mypy wants to see it
+    return None
 
 
 def answer_columns(signature: Signature) -> tuple[str, ...]:

@@ -13,8 +13,10 @@ from django.db.models import Max
 from predictions.errors import NotProven
 from predictions.models import Environment, MLModel, ModelVersion, SignatureRevision, Source
 from predictions.repository import Stored
+from predictions.selectors.signatures import BUILT_SIGNATURE
 from predictions.services import deployments, naming
-from predictions.services.carrying import carried_over
+from predictions.services.carrying import carried
+from predictions.signature import layer_plain, layer_yaml
 from predictions.signature.editing import apply_edits, changes_between
 from predictions.signature.fields import Signature
 from predictions.values import Actor, BuildRequest
@@ -51,10 +53,7 @@ def seal(
         ml_model.save(update_fields=["description"])
     newest = ml_model.versions.aggregate(number=Max("number"))["number"] or 0
     before = ml_model.versions.filter(number=newest).select_related("current_revision").first()
-    signature = built.signature
-    if before is not None and before.current_revision is not None:
-        signature = carried_over(Signature.from_document(before.current_revision.document), signature)
-    edited = apply_edits(signature, request.signature_edits) if request.signature_edits else signature
+    edited, notes = _edited(built.signature, before, request)
     source.ml_model = ml_model
     source.format = built.file_format
     source.save(update_fields=["ml_model", "format"])
@@ -68,7 +67,7 @@ def seal(
         artifact_size=built.artifact.size,
         environment=built.environment,
         plan=built.plan,
-        report=built.report,
+        report=_report(built, edited, notes),
         libraries=built.libraries,
         metrics=built.metrics,
         created_by_id=actor.user_id,
@@ -77,7 +76,7 @@ def seal(
         version=version,
         number=1,
         document=edited.to_document(),
-        changes=changes_between(built.signature, edited),
+        changes=[*notes, *changes_between(built.signature, edited)],
         created_by_id=actor.user_id,
     )
     version.save(update_fields=["current_revision"])
@@ -85,6 +84,30 @@ def seal(
         with suppress(NotProven):
             deployments.go_live(version=version, actor=actor)
     return version
+
+
+def _edited(
+    built: Signature, before: ModelVersion | None, request: BuildRequest
+) -> tuple[Signature, list[str]]:
+    """The signature with what the version before hands down and what was asked for; what could not be handed down."""
+    signature = built
+    notes: list[str] = []
+    if before is not None and before.current_revision is not None:
+        signature, notes = carried(Signature.from_document(before.current_revision.document), built)
+    if request.layer:
+        signature = layer_plain.applied(signature, layer_yaml.read(request.layer), built)
+        notes = []
+    return (apply_edits(signature, request.signature_edits) if request.signature_edits else signature), notes
+
+
+def _report(built: Built, edited: Signature, notes: list[str]) -> dict[str, Any]:
+    """The report of the build; with the signature as it was found where the first revision is another."""
+    report = dict(built.report)
+    if notes:
+        report["notes"] = [*report.get("notes", []), *notes]
+    if edited != built.signature:
+        report[BUILT_SIGNATURE] = built.signature.to_document()
+    return report
 
 
 def _locked_ml_model(request: BuildRequest, actor: Actor, slug: str) -> MLModel:

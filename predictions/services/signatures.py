@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.db import transaction
@@ -10,6 +10,8 @@ from django.db import transaction
 from predictions.errors import Conflict, NotAllowed
 from predictions.models import ModelVersion, SignatureRevision
 from predictions.selectors import ml_models as selectors
+from predictions.selectors.signatures import built_of
+from predictions.signature import layer_plain
 from predictions.signature.editing import apply_edits, changes_between
 from predictions.signature.fields import Signature
 from predictions.values import Actor
@@ -21,7 +23,38 @@ def revise(
 ) -> SignatureRevision:
     """Write the next signature revision of ``version``; rows answered so far keep theirs.
 
-    ``edits`` as ``apply_edits`` takes them. ``based_on`` is the revision number the person was looking at.
+    ``edits`` as ``apply_edits`` takes them. As for the rest see ``_revised``.
+    """
+    return _revised(version, lambda before, _built: apply_edits(before, edits), actor, based_on)
+
+
+@transaction.atomic
+def apply_layer(
+    *,
+    version: ModelVersion,
+    plain: Mapping[str, Any],
+    actor: Actor,
+    based_on: int | None = None,
+    whole: bool = True,
+) -> SignatureRevision:
+    """Write what a layer document says as the next revision; ``whole``: in place of all that was edited before.
+
+    ``plain`` as ``layer_plain.applied`` takes it. As for the rest see ``_revised``.
+    """
+
+    def change(before: Signature, built: Signature) -> Signature:
+        return layer_plain.applied(built if whole else before, plain, built)
+
+    return _revised(version, change, actor, based_on)
+
+
+def _revised(
+    version: ModelVersion,
+    change: Callable[[Signature, Signature], Signature],
+    actor: Actor,
+    based_on: int | None,
+) -> SignatureRevision:
+    """The next revision: what ``change`` makes of the current one and of the one that was built. ``based_on`` is the revision number the person was looking at.
     Returns the current revision unchanged when nothing differs. Raises NotAllowed, InvalidSignature, Conflict.
     """
     locked = (
@@ -37,7 +70,7 @@ def revise(
     if based_on is not None and based_on != current.number:
         raise Conflict("Somebody edited these fields in the meantime. Reload the page and edit again.")
     before = Signature.from_document(current.document)
-    after = apply_edits(before, edits)
+    after = change(before, built_of(locked))
     if after == before:
         return current
     revision = SignatureRevision.objects.create(

@@ -104,6 +104,13 @@ class Api:
             _full(path), content, content_type="application/json", headers={**self.headers, **headers}
         )
 
+    def put(self, path: str, body: Any = None, **headers: str) -> Any:
+        """PUT of a JSON value; bytes go as they are."""
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return self.client.put(
+            _full(path), content, content_type="application/json", headers={**self.headers, **headers}
+        )
+
     def upload(self, path: str, data: dict[str, Any], **headers: str) -> Any:
         """POST of a form with files."""
         return self.client.post(_full(path), data, headers={**self.headers, **headers})

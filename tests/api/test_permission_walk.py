@@ -25,7 +25,7 @@ from predictions.values import Actor, BuildRequest
 from tests.api.conftest import VISITOR, Api, People, Shelf, local_answer
 
 REFUSED = {401, 403, 404, 405}
-METHODS = ("GET", "POST")
+METHODS = ("GET", "POST", "PUT")
 
 # Catch-alls: what they answer is tested in test_problems.py and by the rooms themselves.
 NOWHERE = {"api:no_such_address", "no_such_api", "admin:(?P<url>.*)$"}
@@ -97,7 +97,16 @@ OWNER_API = {
     "POST api:ml_models",
     "GET api:job",
     "POST api:cancel_job",
-    *(f"{call} {kind}" for call in ("GET api:versions", "POST api:version_live") for kind in KINDS),
+    *(
+        f"{call} {kind}"
+        for call in (
+            "GET api:versions",
+            "POST api:version_live",
+            "GET api:version_layer",
+            "PUT api:version_layer",
+        )
+        for kind in KINDS
+    ),
 }
 OWNER = {
     "GET upload",

@@ -11,6 +11,7 @@ from rest_framework import serializers
 from predictions.api.links import api_link, page_link
 from predictions.api.serializers.signatures import TASKS, FieldOut, OutputOut
 from predictions.models import MLModel, ModelVersion
+from predictions.selectors.signatures import BUILT_SIGNATURE
 from predictions.signature.fields import Signature
 from predictions.signature.schema import example_row
 
@@ -142,5 +143,9 @@ class VersionOut(serializers.Serializer[Any]):
     served_size = serializers.IntegerField(source="artifact_size", help_text="Bytes of what answers.")
     libraries = serializers.JSONField()
     metrics = serializers.JSONField()
-    report = serializers.JSONField()
+    report = serializers.SerializerMethodField(help_text="How the build went and what it compared.")
     created_at = serializers.DateTimeField()
+
+    @extend_schema_field(OpenApiTypes.ANY)
+    def get_report(self, row: ModelVersion) -> dict[str, Any]:
+        return {key: value for key, value in row.report.items() if key != BUILT_SIGNATURE}

@@ -20,7 +20,7 @@ from predictions.models import Job, MLModel, ModelVersion
 from predictions.selectors import ml_models, proofs
 from predictions.services import explaining
 from predictions.services.uploads import Upload
-from predictions.signature import snippets
+from predictions.signature import layer_yaml, snippets
 from predictions.signature.fields import Signature
 from predictions.signature.schema import example_row
 from predictions.values import BuildRequest
@@ -56,6 +56,9 @@ class Command(BaseCommand):
             default="",
             metavar="A.PKL,B.PKL",
             help="the order of several transformers, where the files do not tell it themselves",
+        )
+        parser.add_argument(
+            "--layer", metavar="LAYER.YAML", help="what people give and how the columns are made of it"
         )
         parser.add_argument("--description", default="", help="one or two sentences for its page")
         parser.add_argument(
@@ -107,6 +110,7 @@ class Command(BaseCommand):
             go_live=options["live"],
             visibility=options["visibility"],
             chain=[name.strip() for name in options["chain"].split(",") if name.strip()],
+            layer=_layer(options["layer"]),
         )
         sample = Path(options["sample"]) if options["sample"] else None
         with ExitStack() as files:
@@ -185,3 +189,16 @@ def _opened(file: Path) -> BinaryIO:
         raise CommandError(f"There is no file {file}.") from None
     except OSError as error:
         raise CommandError(f"{file} cannot be read: {error.strerror}.") from None
+
+
+def _layer(name: str | None) -> str:
+    """The text of a layer file, looked at for what is wrong whatever the model."""
+    if name is None:
+        return ""
+    with _opened(Path(name)) as stream:
+        data = stream.read(layer_yaml.MAX_BYTES + 1)
+    try:
+        layer_yaml.read(data)
+    except DeskError as error:
+        raise CommandError(error.message) from None
+    return data.decode("utf-8-sig")
