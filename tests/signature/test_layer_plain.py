@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from predictions.errors import InvalidSignature
 from predictions.signature.editing import apply_edits
+from predictions.signature.expression_functions import FUNCTIONS
 from predictions.signature.fields import Choice, ClassName, Field, Output, Signature
-from predictions.signature.layer import Bins, Constant, Expression, Made, OneHot, Take, ValueMap
+from predictions.signature.layer import RULES, Bins, Constant, Expression, Made, OneHot, Take, ValueMap
 from predictions.signature.layer_plain import applied, plain_of
 from predictions.signature.layer_rules_plain import made_from_plain, plain_rule
+from predictions.signature.layer_yaml import read
 from predictions.signature.layering import CompiledLayer
 from predictions.signature.validation import Validator
 from tests.signature.builders import classes_of, signature_of
@@ -195,3 +199,45 @@ def test_every_rule_goes_out_and_comes_back() -> None:
         assert made_from_plain("c", plain_rule(rule)) == Made("c", rule)
         made = applied(built, {"columns": {"c": plain_rule(rule)}})
         assert applied(built, plain_of(made, built)) == made
+
+
+DOCUMENTED = Path(__file__).parents[2] / "docs" / "layer.md"
+
+
+def test_what_the_page_about_layers_shows_works() -> None:
+    first, second = re.findall(r"```yaml\n(.*?)```", DOCUMENTED.read_text(encoding="utf-8"), re.DOTALL)
+    names = [
+        "age",
+        "smoker",
+        "age_smoker",
+        "bmi_class",
+        "region_south",
+        "region_west",
+        "scaled_bmi",
+        "tenure",
+        "source",
+    ]
+    built = replace(
+        signature_of(*(Field(name=name, kind="number") for name in names)),
+        outputs=(Output(name="charge", kind="number"),),
+    )
+    made = applied(built, read(first))
+    row = Validator(made).check_texts(
+        {
+            "age": "49",
+            "smoker": "Smokes",
+            "height": "2",
+            "weight": "100",
+            "region": "west",
+            "since": "2026-01-02",
+        }
+    )
+    assert row.values == (49, "yes", 2.0, 100.0, "west", "2026-01-02")
+    assert CompiledLayer(made).row(row.values) == (49.0, 1.0, 49.0, 2.0, 0.0, 1.0, -1 / 5.5, 0.5, 1.0)
+    short = signature_of(Field(name="sex", kind="number"), Field(name="Gender_Male", kind="number"))
+    assert CompiledLayer(applied(short, read(second))).row((1, "Female")) == (1.0, 0.0)
+
+
+def test_the_page_about_layers_names_every_function_and_rule() -> None:
+    text = DOCUMENTED.read_text(encoding="utf-8")
+    assert [name for name in (*FUNCTIONS, *RULES) if not re.search(rf"\b{name}\b", text)] == []
