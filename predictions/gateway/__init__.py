@@ -5,7 +5,8 @@ Callers of one version that are waiting anyway go in one message; an idle site n
 
 from __future__ import annotations
 
-from predictions.gateway.calls import answer, answer_on_loop, probe
+from predictions.gateway.calls import answer, answer_on_loop, probe, trial
+from predictions.gateway.lanes import Key
 from predictions.gateway.process import adopt
 
-__all__ = ["adopt", "answer", "answer_on_loop", "probe"]
+__all__ = ["Key", "adopt", "answer", "answer_on_loop", "probe", "trial"]

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
@@ -20,9 +21,11 @@ from predictions.models import Prediction
 from predictions.models.ids import first_id
 from predictions.selectors import blocks
 from predictions.selectors.targets import Target
+from predictions.signature.fields import Signature
 from predictions.signature.schema import example_row
 from predictions.values import Actor, Ask, AskReply, CheckedRow, Face, GivenAnswer
 
+TRIAL_SECONDS = 8.0
 STORE_MARGIN_SECONDS = 0.5
 """A worker that has not begun to store this long before the caller leaves lets go, so that no late row appears."""
 
@@ -122,6 +125,31 @@ def probe(target: Target, *, seconds: float = 3.0) -> float:
     if waiter.reply is None:
         raise late()
     return time.time() - begun
+
+
+def trial(*, key: Key, draft: Signature, row: CheckedRow, seconds: float = TRIAL_SECONDS) -> dict[str, Any]:
+    """What a version would answer to one row under a signature that is not stored; nothing of it is kept.
+
+    ``key`` names the version and any of its revisions; who may edit it has to be asked before. Raises TryLater,
+    ModelFailed.
+    """
+    gateway = process.current()
+    deadline = time.time() + seconds
+    ask = Ask(
+        number=gateway.next_id(),
+        first_id=first_id(1),
+        rows=[list(row.values)],
+        warnings=[[]],
+        face="form",
+        deadline=deadline,
+    )
+    waiter = ThreadWaiter.of(ask, deadline)
+    gateway.call_alone(key, waiter, draft.to_document())
+    if waiter.error is not None:
+        raise waiter.error
+    if waiter.reply is None:
+        raise late()
+    return waiter.reply.outputs[0]
 
 
 def late() -> TryLater:

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from django.conf import settings
 
@@ -119,13 +120,13 @@ class ProcessGateway:
             with self._lock:
                 self._patient -= 1
 
-    def call_alone(self, key: Key, waiter: ThreadWaiter) -> None:
-        """As ``call``, but outside every lane and storing nothing: for health probes."""
+    def call_alone(self, key: Key, waiter: ThreadWaiter, draft: dict[str, Any] | None = None) -> None:
+        """As ``call``, but outside every lane and storing nothing: for health probes, and trials of a ``draft``."""
         self._wire.ensure_listening(SUBSCRIBE_SECONDS)
         lane = Lane(key, next_id=self.next_id, max_rows=waiter.rows, max_waiting=waiter.rows)
         batch = lane.join(waiter)
         if batch is not None:
-            self._publish(batch, store=False)
+            self._publish(batch, store=False, draft=draft)
         if not waiter.wait():
             self._give_up(lane, waiter)
 
@@ -155,14 +156,16 @@ class ProcessGateway:
             if lane.is_idle and lane.last_used < long_ago:
                 del self._lanes[key]
 
-    def _publish(self, batch: Batch, *, store: bool = True) -> None:
+    def _publish(self, batch: Batch, *, store: bool = True, draft: dict[str, Any] | None = None) -> None:
         """Send one batch; when the queue refuses it, its callers hear so and the next batch is tried."""
         following: Batch | None = batch
         while following is not None:
             current = following
             self._under_way[current.id] = current
             try:
-                self._wire.send(self._group(current, store=store), current.deadline, current.tier.queue)
+                self._wire.send(
+                    self._group(current, store=store, draft=draft), current.deadline, current.tier.queue
+                )
             except Exception as error:
                 # Whatever it was: a batch that stays under way would block its lane for good.
                 if self._under_way.pop(current.id, None) is None:
@@ -175,7 +178,7 @@ class ProcessGateway:
                     timings.group(len(current.waiters), sum(one.rows for one in current.waiters.values()))
                 return
 
-    def _group(self, batch: Batch, *, store: bool) -> Group:
+    def _group(self, batch: Batch, *, store: bool, draft: dict[str, Any] | None) -> Group:
         key = batch.lane.key
         return Group(
             id=batch.id,
@@ -187,6 +190,7 @@ class ProcessGateway:
             asks=[waiter.ask for waiter in batch.waiters.values()],
             store=store,
             may_load=batch.tier is COLD,
+            draft=draft,
         )
 
     def _on_reply(self, reply: GroupReply) -> None:
