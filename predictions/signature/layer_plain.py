@@ -172,7 +172,7 @@ def _simplest(signature: Signature) -> Signature:
     """Without the layer where it changes nothing that plain edits could not say."""
     layer = signature.layer
     names = tuple(field.name for field in layer.model_inputs) if layer else ()
-    is_plain = layer is not None and not layer.derived and signature.names == names
+    is_plain = layer is not None and not layer.derived and sorted(signature.names) == sorted(names)
     if layer is None or not is_plain or any(made.rule != Take(made.name) for made in layer.columns):
         return signature
     bare = replace(signature, inputs=layer.model_inputs, layer=None)

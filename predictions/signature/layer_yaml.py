@@ -152,6 +152,19 @@ def written(plain: Mapping[str, Any]) -> str:
     return text
 
 
+def written_on_one_line(plain: Mapping[str, Any]) -> str:
+    """The same within braces, for an input of a form."""
+    text: str = yaml.dump(
+        _plain(plain),
+        Dumper=_Dumper,
+        allow_unicode=True,
+        sort_keys=False,
+        default_flow_style=True,
+        width=MAX_BYTES,
+    )
+    return text.strip()
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}

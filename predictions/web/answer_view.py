@@ -52,7 +52,7 @@ def answer_view(signature: Signature, outputs: Mapping[str, Any]) -> AnswerView:
     """What a stored answer looks like under the signature it was given with."""
     output = signature.main_output
     if "label" in outputs:
-        others = _score(outputs)
+        others = _score(outputs) + _raw(outputs)
         return AnswerView(
             output.shown,
             NamedValue(output.shown, str(outputs["label"]), ""),
@@ -60,7 +60,7 @@ def answer_view(signature: Signature, outputs: Mapping[str, Any]) -> AnswerView:
             others,
         )
     if "value" in outputs:
-        return AnswerView(output.shown, _value(signature, outputs["value"]), (), ())
+        return AnswerView(output.shown, _value(signature, outputs["value"]), (), _raw(outputs))
     named = outputs.get("outputs") or {}
     return AnswerView(output.shown, None, (), tuple(_named(signature, named)))
 
@@ -109,6 +109,15 @@ def _bars(signature: Signature, outputs: Mapping[str, Any]) -> tuple[Bar, ...]:
 def _score(outputs: Mapping[str, Any]) -> tuple[NamedValue, ...]:
     score = outputs.get("score")
     return () if score is None else (NamedValue(_("Score"), shown_number(score), ""),)
+
+
+def _raw(outputs: Mapping[str, Any]) -> tuple[NamedValue, ...]:
+    """The model's own word, where the owner changes it."""
+    raw = outputs.get("raw")
+    if not isinstance(raw, str | int | float):
+        return ()
+    shown = shown_number(raw) if isinstance(raw, int | float) and not isinstance(raw, bool) else str(raw)
+    return (NamedValue(_("The model itself says"), shown, ""),)
 
 
 def _value(signature: Signature, value: Value) -> NamedValue:

@@ -15,5 +15,7 @@ urlpatterns = [
     path("m/<str:slug>/versions/<int:number>/", versions.version, name="version"),
     path("m/<str:slug>/versions/<int:number>/live/", versions.go_live, name="version_live"),
     path("m/<str:slug>/versions/<int:number>/fields/", signatures.edit, name="signature"),
+    path("m/<str:slug>/versions/<int:number>/fields/preview/", signatures.preview, name="signature_preview"),
+    path("m/<str:slug>/versions/<int:number>/layer.yaml", signatures.layer_file, name="layer_file"),
     path("m/<str:slug>/take-down/", versions.take_down, name="take_down"),
 ]

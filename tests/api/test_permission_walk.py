@@ -123,6 +123,8 @@ OWNER = {
             "POST version_live",
             "GET signature",
             "POST signature",
+            "POST signature_preview",
+            "GET layer_file",
             "POST take_down",
         )
     ),

@@ -9,13 +9,15 @@ from uuid import uuid4
 
 import pytest
 from django.db import OperationalError
+from msgspec.structs import replace as replace_struct
 
 from predictions.errors import ModelFailed
 from predictions.models import ModelVersion, Prediction
 from predictions.models.ids import first_id
 from predictions.registry import Registry
 from predictions.services import inference, storing
-from predictions.signature.fields import Output
+from predictions.signature.fields import Field, Output
+from predictions.signature.layer import Expression, Layer, Made
 from predictions.values import Ask, Group, RawAnswer
 from tests import factories
 
@@ -115,6 +117,24 @@ def test_a_probe_stores_nothing():
     reply = inference.answer(group_of(version, [ask_of(1, [[1.0]])], store=False))
     assert reply.replies[0].outputs
     assert not Prediction.objects.exists()
+
+
+def test_a_trial_is_answered_under_its_draft_and_stores_nothing():
+    version = factories.version()
+    line = factories.line_signature()
+    draft = replace(
+        line,
+        inputs=(Field(name="half", kind="number"),),
+        outputs=(replace(line.main_output, factor=10.0),),
+        layer=Layer(line.inputs, (Made("x", Expression("half * 2")),)),
+    )
+    group = replace_struct(group_of(version, [ask_of(1, [[3.0]])], store=False), draft=draft.to_document())
+    assert inference.answer(group).replies[0].outputs == [{"value": 120.0, "raw": 12.0}]
+    broken = replace_struct(group, draft={"format": 9})
+    assert inference.answer(broken).replies[0].error_code == "model_failed"
+    stored = replace_struct(group, store=True)
+    assert inference.answer(stored).replies[0].outputs == [{"value": 6.0}]
+    assert [row.inputs for row in Prediction.objects.all()] == [[3.0]]
 
 
 class Choosy:

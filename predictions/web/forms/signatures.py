@@ -30,6 +30,10 @@ class FieldRow:
         return self.field.kind in ("number", "integer")
 
     @property
+    def takes_words(self) -> bool:
+        return self.field.kind in ("number", "integer")
+
+    @property
     def has_choices(self) -> bool:
         return self.field.kind == "choice"
 
@@ -44,6 +48,14 @@ class OutputRow:
     classes: tuple[tuple[str, str, str], ...]
     """Form key, estimator's value, owner's name of each class."""
     error: str = ""
+
+    @property
+    def takes_threshold(self) -> bool:
+        return self.output.probabilities and len(self.output.classes) == 2
+
+    @property
+    def second_class(self) -> str:
+        return str(self.output.classes[1].shown)
 
 
 def field_rows(
@@ -81,6 +93,7 @@ def output_rows(
             "unit": output.unit,
             "help": output.help,
             "decimals": _shown(output.decimals),
+            **_change_texts(output),
         }
         classes = []
         for place, name in enumerate(output.classes):
@@ -117,6 +130,7 @@ def _field_edits(field: Field, index: int, posted: Mapping[str, str]) -> dict[st
     for key, text in after.items():
         if text != before[key].strip():
             edits[key] = _edited(field, key, text)
+    edits = _with_kind(field, edits)
     if f"in-{index}-label" not in posted:
         return edits
     required = _key("in", index, "required") in posted
@@ -128,10 +142,21 @@ def _field_edits(field: Field, index: int, posted: Mapping[str, str]) -> dict[st
     return edits
 
 
+def _with_kind(field: Field, edits: dict[str, Any]) -> dict[str, Any]:
+    """Words for the numbers of a field make it a choice; taking all of them away makes it a number again."""
+    if "words" in edits:
+        words = edits.pop("words")
+        limits = {key: None for key in LIMITS if getattr(field, key) is not None}
+        return {**edits, **limits, "kind": "choice", "choices": words}
+    if edits.get("choices") == [] and field.base_kind is not None:
+        return {**{key: value for key, value in edits.items() if key != "choices"}, "kind": field.base_kind}
+    return edits
+
+
 def _edited(field: Field, key: str, text: str) -> Any:
     if key in TEXTS:
         return text
-    if key == "choices":
+    if key in ("choices", "words"):
         return _choices(field, text)
     if text == "":
         return None
@@ -151,6 +176,10 @@ def _output_edits(output: Output, index: int, posted: Mapping[str, str]) -> dict
     decimals = posted.get(_key("out", index, "decimals"), _shown(output.decimals)).strip()
     if decimals != _shown(output.decimals):
         edits["decimals"] = _number(decimals, whole=True) if decimals else None
+    for key, shown in _change_texts(output).items():
+        text = posted.get(_key("out", index, key), shown).strip()
+        if text != shown:
+            edits[key] = text if key == "transform" else _number(text) if text else None
     before = [name.label for name in output.classes]
     after = [
         posted.get(_key("out", index, f"class-{place}"), label).strip() for place, label in enumerate(before)
@@ -160,12 +189,24 @@ def _output_edits(output: Output, index: int, posted: Mapping[str, str]) -> dict
     return edits
 
 
+def _change_texts(output: Output) -> dict[str, str]:
+    """What is done to the answer, as the editor shows it; nothing is empty."""
+    return {
+        "threshold": _shown(output.threshold),
+        "transform": output.transform,
+        "factor": "" if output.factor == 1 else _shown(output.factor),
+        "offset": "" if output.offset == 0 else _shown(output.offset),
+    }
+
+
 def _field_texts(field: Field) -> dict[str, str]:
     texts = {key: str(getattr(field, key)) for key in TEXTS}
     texts["order"] = str(field.order)
     texts["default"] = _shown(field.default)
     if field.kind in ("number", "integer"):
         texts |= {key: _shown(getattr(field, key)) for key in LIMITS}
+    if field.kind in ("number", "integer"):
+        texts["words"] = ""
     if field.kind == "choice":
         texts["choices"] = "\n".join(
             f"{choice.value} = {choice.label}" if choice.label else str(choice.value)
@@ -177,7 +218,11 @@ def _field_texts(field: Field) -> dict[str, str]:
 def _choices(field: Field, text: str) -> list[dict[str, Scalar]]:
     """Lines ``value = label`` or ``value``; a value keeps the type it has now, a new one takes the others' type."""
     known = {str(choice.value): choice for choice in field.choices}
-    kind = type(field.choices[0].value) if field.choices else str
+    kind = (
+        type(field.choices[0].value)
+        if field.choices
+        else {"number": float, "integer": int}.get(field.kind, str)
+    )
     choices = []
     for line in text.splitlines():
         value, _, label = line.partition(" = ")
@@ -191,7 +236,8 @@ def _choices(field: Field, text: str) -> list[dict[str, Scalar]]:
 def _as(kind: type, text: str) -> Scalar:
     with contextlib.suppress(ValueError):
         if kind in (int, float):
-            return kind(text)
+            number = float(text)
+            return int(number) if number.is_integer() else number
     return text
 
 
