@@ -203,6 +203,8 @@ def _field_texts(field: Field) -> dict[str, str]:
     texts = {key: str(getattr(field, key)) for key in TEXTS}
     texts["order"] = str(field.order)
     texts["default"] = _shown(field.default)
+    if field.kind != "tensor":
+        texts["example"] = _shown(field.example)
     if field.kind in ("number", "integer"):
         texts |= {key: _shown(getattr(field, key)) for key in LIMITS}
     if field.kind in ("number", "integer"):
