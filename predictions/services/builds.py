@@ -21,7 +21,7 @@ from predictions.repository import Stored
 from predictions.sandbox import SandboxResult, Stopped, in_sandbox, listed
 from predictions.sandbox.configured import build_limits
 from predictions.sandbox.replies import BuildReply, believed, scans_believed
-from predictions.selectors import proofs
+from predictions.selectors import ml_models, proofs
 from predictions.services import environments, jobs, sources
 from predictions.services.connections import retried
 from predictions.services.progress import Progress
@@ -253,7 +253,7 @@ def _seal(progress: Progress, wish: Wish, outcome: _Outcome, stored: Stored) -> 
         version = seal(
             built=built, source=wish.source, request=wish.request, actor=wish.actor, slug=wish.slug
         )
-        progress.done(_sealed_in_words(version, wish.request))
+        progress.done(_sealed_in_words(version, wish.request, is_live=_is_live(version)))
         jobs.succeed(job, ml_model=version.ml_model, version=version)
 
 
@@ -268,10 +268,18 @@ def _described(environment: Environment | None) -> dict[str, str] | None:
     }
 
 
-def _sealed_in_words(version: ModelVersion, request: BuildRequest) -> str:
+def _is_live(version: ModelVersion) -> bool:
+    live = ml_models.live_version(version.ml_model)
+    return live is not None and live.pk == version.pk
+
+
+def _sealed_in_words(version: ModelVersion, request: BuildRequest, *, is_live: bool) -> str:
     sealed = f"Version {version.number} of {version.ml_model.name} is sealed"
     failed = proofs.failed_checks(version.report)
     if failed:
         so_far = ", but not live" if request.go_live else ""
         return f"{sealed}{so_far}: it failed its proof ({proofs.in_words(failed)})."
-    return f"{sealed} and live." if request.go_live else f"{sealed}."
+    if is_live:
+        return f"{sealed} and live."
+    so_far = ", but not live: the layer of the version before does not fit it" if request.go_live else ""
+    return f"{sealed}{so_far}."

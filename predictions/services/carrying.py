@@ -16,11 +16,11 @@ MOST_NAMED = 5
 def carried(old: Signature, new: Signature) -> tuple[Signature, list[str]]:
     """``new`` with what its owner said of ``old``, and in sentences what could not be kept."""
     names, found = {field.name for field in old.model_inputs}, {field.name for field in new.model_inputs}
-    if old.layer is None:
-        return carried_over(old, new), []
-    if names != found:
+    if names != found and (old.layer is not None or old.changes_answers):
         differing = either([clean(name) for name in sorted(names ^ found)[:MOST_NAMED]])
         return new, [f"The layer of the version before was not kept: the columns differ in {differing}."]
+    if old.layer is None:
+        return carried_over(old, new), []
     try:
         return _layered(old, old.layer, new), []
     except InvalidSignature as error:
@@ -62,9 +62,8 @@ def _changed(old: Output, new: Output) -> Output:
     worded = _output(old, new)
     if old.kind != new.kind or len(old.classes) != len(new.classes):
         return worded
-    return replace(
-        worded, threshold=old.threshold, transform=old.transform, factor=old.factor, offset=old.offset
-    )
+    threshold = old.threshold if new.probabilities else None
+    return replace(worded, threshold=threshold, transform=old.transform, factor=old.factor, offset=old.offset)
 
 
 def carried_over(old: Signature, new: Signature) -> Signature:

@@ -21,6 +21,9 @@ from predictions.signature.editing import apply_edits, changes_between
 from predictions.signature.fields import Signature
 from predictions.values import Actor, BuildRequest
 
+LAYER_LOST = "layer_lost"
+"""In the report of a version whose columns the layer of the version before does not fit."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Built:
@@ -42,7 +45,8 @@ def seal(
 ) -> ModelVersion:
     """Write ml_model (new or the one of that name), version, first signature revision and, when asked, go live.
 
-    A version that failed its proof is sealed but does not go live: that takes a reason, which nobody gave yet.
+    A version that failed its proof is sealed but does not go live: that takes a reason, which nobody gave yet. Nor does one
+    that could not keep the layer of the version before: it would answer something else to the same people.
 
     Call it inside a transaction. Two builds of one name get consecutive numbers: the ml_model's row is locked.
     Raises NotAllowed for another owner's ml_model, InvalidSignature for edits that do not fit.
@@ -52,8 +56,7 @@ def seal(
         ml_model.description = request.description.strip()
         ml_model.save(update_fields=["description"])
     newest = ml_model.versions.aggregate(number=Max("number"))["number"] or 0
-    before = ml_model.versions.filter(number=newest).select_related("current_revision").first()
-    edited, notes = _edited(built.signature, before, request)
+    edited, notes = _edited(built.signature, _handing_down(ml_model), request)
     source.ml_model = ml_model
     source.format = built.file_format
     source.save(update_fields=["ml_model", "format"])
@@ -80,10 +83,19 @@ def seal(
         created_by_id=actor.user_id,
     )
     version.save(update_fields=["current_revision"])
-    if request.go_live:
+    if request.go_live and not notes:
         with suppress(NotProven):
             deployments.go_live(version=version, actor=actor)
     return version
+
+
+def _handing_down(ml_model: MLModel) -> ModelVersion | None:
+    """The newest version, but none that lost what it was handed down itself and that nobody edited since."""
+    for version in ml_model.versions.select_related("current_revision").order_by("-number"):
+        revision = version.current_revision
+        if revision is not None and not (version.report.get(LAYER_LOST) and revision.number == 1):
+            return version
+    return None
 
 
 def _edited(
@@ -104,7 +116,7 @@ def _report(built: Built, edited: Signature, notes: list[str]) -> dict[str, Any]
     """The report of the build; with the signature as it was found where the first revision is another."""
     report = dict(built.report)
     if notes:
-        report["notes"] = [*report.get("notes", []), *notes]
+        report |= {"notes": [*report.get("notes", []), *notes], LAYER_LOST: True}
     if edited != built.signature:
         report[BUILT_SIGNATURE] = built.signature.to_document()
     return report

@@ -81,15 +81,12 @@ def choice_checker(field: Field) -> Callable[[Value, Report], Value]:
     kinds = Kinds(field.choices)
     if kinds.booleans and not kinds.numbers:
         others |= {("number", int(truth)): truth for truth in (True, False) if ("boolean", truth) in others}
-
-    labels = labels_of_choices(field)
+    named = {**labels_of_choices(field), **{text: text for text in texts}}
 
     def check(value: Value, report: Report) -> Value:
         if type(value) is str:
-            if value in texts:
-                return value
-            if value in labels:
-                return labels[value]
+            if value in named:
+                return named[value]
         elif (key := key_of(value)) is not None and key in others:
             return others[key]
         if field.unseen == "warn":

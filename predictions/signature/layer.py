@@ -94,7 +94,7 @@ class MinMax:
     maximum: float
 
 
-Rule = Union[Take, ValueMap, OneHot, Expression, Bins, Constant, Standardise, MinMax]  # noqa: UP007 - read by old Pythons
+Rule = Union[Take, ValueMap, OneHot, Expression, Bins, Constant, Standardise, MinMax]
 
 RULES: dict[str, type[Any]] = {
     "take": Take,

@@ -14,8 +14,9 @@ from django.db import transaction
 from predictions.errors import InvalidSignature
 from predictions.models import Job, ModelVersion, Source
 from predictions.repository import Stored
+from predictions.selectors import ml_models
 from predictions.services import builds, sealing
-from predictions.signature.fields import Output, Signature
+from predictions.signature.fields import Choice, Output, Signature
 from predictions.signature.layer_plain import applied, plain_of
 from predictions.signature.layer_yaml import read, written
 from predictions.values import Actor, BuildRequest
@@ -163,3 +164,20 @@ def test_deploy_refuses_an_unreadable_layer_at_once(root: User, tmp_path: Path, 
     with pytest.raises(CommandError, match="There is no file"):
         deployed(file, tmp_path / "none.yaml")
     assert not Job.objects.exists()
+
+
+def test_a_version_that_lost_its_layer_does_not_go_live(root: User) -> None:
+    first = sealed(root, layer=exported_layer(), go_live=True)
+    found = found_in_the_file()
+    fewer = Signature(task="regression", inputs=found.inputs[:-1], outputs=found.outputs)
+    sealed(root, found=fewer, go_live=True)
+    assert ml_models.live_version(first.ml_model) == first
+    third = sealed(root, go_live=True)
+    assert signature_of(third) == insurance.signature()
+    assert ml_models.live_version(first.ml_model) == third
+
+
+def test_words_for_numbers_are_kept_with_the_next_file(root: User) -> None:
+    sealed(root, layer="value_maps: {smoker: {'yes': 1, 'no': 0}}\n")
+    field = signature_of(sealed(root)).input("smoker")
+    assert field.choices == (Choice(1, "yes"), Choice(0, "no"))
