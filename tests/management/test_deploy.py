@@ -18,6 +18,7 @@ from django.core.management import CommandError, call_command
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
+from predictions.errors import TryLater
 from predictions.management.commands import deploy
 from predictions.management.following import NOBODY
 from predictions.models import Job, MLModel, Source
@@ -39,6 +40,14 @@ def file(tmp_path: Path) -> Path:
     path = tmp_path / "a.joblib"
     path.write_bytes(b"some bytes")
     return path
+
+
+@pytest.fixture(autouse=True)
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """No worker runs here: the example that the command has answered at the end counts as answered."""
+    slugs: list[str] = []
+    monkeypatch.setattr(deploy.gateway, "probe", lambda target, seconds: slugs.append(target.slug))
+    return slugs
 
 
 @pytest.fixture
@@ -85,7 +94,7 @@ def _fail(job: Job) -> None:
 
 
 def test_steps_and_log_are_shown_as_they_happen_and_the_way_to_use_it(
-    root: User, file: Path, work: Callable[..., None]
+    root: User, file: Path, work: Callable[..., None], asked: list[str]
 ) -> None:
     work(_claim, _finish(live=True))
     out = _run(file, "--name", "Sum", "--live", "--base-url", "https://desk.example.org/")
@@ -93,9 +102,23 @@ def test_steps_and_log_are_shown_as_they_happen_and_the_way_to_use_it(
     assert lines.index("    Looking at the file.") < lines.index("  scan done: nothing dangerous")
     assert lines.index("  scan …") < lines.index("  scan done: nothing dangerous")
     assert "Sum, version 1, answers now." in lines
+    assert asked == ["sum"]
     assert "https://desk.example.org/m/sum/" in out
     assert "curl https://desk.example.org/api/v1/models/sum/predict" in out
     assert '"x1"' in out
+
+
+def test_a_version_that_does_not_answer_yet_is_told(
+    root: User, file: Path, work: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late(target: Any, seconds: float) -> None:
+        raise TryLater("No worker answered in time.")
+
+    monkeypatch.setattr(deploy.gateway, "probe", late)
+    work(_claim, _finish(live=True))
+    out = _run(file, "--name", "Sum", "--live")
+    assert "gave no answer to its example yet: No worker answered in time." in out
+    assert "answers now" not in out
 
 
 def test_what_is_asked_for_reaches_the_job(

@@ -12,20 +12,23 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.urls import reverse
 
-from predictions import dispatch
+from predictions import dispatch, gateway
 from predictions.errors import DeskError
 from predictions.management import accounts
 from predictions.management.following import Follower
 from predictions.models import Job, MLModel, ModelVersion
 from predictions.selectors import ml_models, proofs
+from predictions.selectors.targets import live_target
 from predictions.services import explaining
 from predictions.services.uploads import Upload
 from predictions.signature import layer_yaml, snippets
 from predictions.signature.fields import Signature
 from predictions.signature.schema import example_row
-from predictions.values import BuildRequest
+from predictions.values import Actor, BuildRequest
 
 POLL_SECONDS = 0.3
+LOADING_SECONDS = 60.0
+EVERYTHING = Actor(is_superuser=True)
 INTERRUPTED = 130
 NOT_PROVEN = 3
 
@@ -154,7 +157,7 @@ class Command(BaseCommand):
         page = self._address(options, "ml_model", ml_model.slug)
         call = self._address(options, "api:predict", ml_model.slug)
         row = example_row(Signature.from_document(live.current_revision.document))
-        self.stdout.write(f"\n{ml_model.name}, version {version.number}, answers now.")
+        self._wait_for_an_answer(ml_model, version)
         self.stdout.write(f"Page: {page}")
         self.stdout.write(f"Call:\n{snippets.curl(call, row)}")
         if ml_model.visibility != MLModel.Visibility.PUBLIC:
@@ -174,6 +177,16 @@ class Command(BaseCommand):
         if wanted_live:
             raise CommandError("\n".join(lines), returncode=NOT_PROVEN)
         self.stdout.write("\n" + "\n".join(lines))
+
+    def _wait_for_an_answer(self, ml_model: MLModel, version: ModelVersion) -> None:
+        """The example row, answered by a worker and not stored: the libraries of an old file take seconds to load."""
+        name = f"{ml_model.name}, version {version.number}"
+        try:
+            gateway.probe(live_target(EVERYTHING, ml_model.slug, fresh=True), seconds=LOADING_SECONDS)
+        except DeskError as error:
+            self.stdout.write(f"\n{name}, is live, but gave no answer to its example yet: {error.message}")
+        else:
+            self.stdout.write(f"\n{name}, answers now.")
 
     def _address(self, options: dict[str, Any], name: str, *args: Any) -> str:
         base: str = options["base_url"]
