@@ -73,6 +73,9 @@ def _restore(node: NodeProto, forests: list[list[Any]]) -> list[Any] | None:
         known = np.concatenate([tree.feature for tree in trees])[places]
         if not np.array_equal(known[branches], features[branches]):
             continue
+        if not all(hasattr(tree, "missing_go_to_left") for tree in trees):
+            # Before scikit-learn 1.3 trees take no missing values.
+            return trees
         left = np.concatenate([np.asarray(tree.missing_go_to_left) for tree in trees])[places].astype(int)
         _write(attributes.get(DIRECTIONS), node, np.where(branches, left, 0).tolist())
         return trees

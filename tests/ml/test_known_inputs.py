@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import onnx
 import pandas as pd
 import pytest
 from sklearn.cluster import KMeans
@@ -24,7 +25,9 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 from predictions.errors import BadModelFile
+from predictions.ml import trees
 from predictions.ml.boosters import adapted, require_booster_version
+from predictions.ml.conversion import convert
 from predictions.ml.encoders import column_facts
 from predictions.ml.inspection import inspect_closely
 from predictions.ml.known_inputs import input_count, input_names
@@ -238,3 +241,15 @@ def test_a_forest_of_many_jobs_answers_in_one() -> None:
     EstimatorRuntime(estimator, inspect_closely(estimator).signature)
     voting = estimator.steps[-1][1]
     assert (voting.n_jobs, voting.estimators_[0].n_jobs) == (1, 1)
+
+
+def test_trees_of_old_that_take_no_missing_values_keep_their_graph() -> None:
+    tree = DecisionTreeClassifier(max_depth=2, random_state=0).fit(IRIS, IRIS_TARGET)
+    signature = inspect_closely(tree).signature
+    data, _ = convert(tree, signature)
+    graph = onnx.load_from_string(data)
+    node = next(item for item in graph.graph.node if item.op_type == "TreeEnsembleClassifier")
+    old = SimpleNamespace(node_count=tree.tree_.node_count, feature=tree.tree_.feature)
+    before = node.SerializeToString()
+    assert trees._restore(node, [[old]]) == [old]
+    assert node.SerializeToString() == before
