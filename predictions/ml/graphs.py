@@ -12,6 +12,7 @@ import onnx
 from predictions.errors import BadModelFile, ModelFailed
 from predictions.ml.columns import ColumnFacts
 from predictions.ml.graphs_columns import column_facts
+from predictions.ml.graphs_guesses import compared_with, guesses
 from predictions.ml.graphs_inputs import Inputs, inputs_of
 from predictions.ml.graphs_outputs import Answers, answers_of, class_values
 from predictions.ml.graphs_reading import facts_of, read_graph
@@ -41,9 +42,8 @@ def inspect_graph(data: bytes, table: Table | None = None) -> tuple[Signature, P
         fields=tuple(_informed(field, facts) for field, facts in zip(inputs.fields, traced, strict=True)),
     )
     sampled = table.example if table else {}
-    trial = try_graph(
-        session, inputs, [_middle(field, facts) for field, facts in zip(inputs.fields, traced, strict=True)]
-    )
+    typical = [_middle(field, facts) for field, facts in zip(inputs.fields, traced, strict=True)]
+    trial = try_graph(session, inputs, guesses(inputs, typical, compared_with(proto)))
     answers = answers_of(proto, trial.found, trial.probes, whole=inputs.whole)
     inputs = replace(inputs, fields=_with_examples(session, inputs, trial, traced, sampled))
     signature = Signature(task=answers.task, inputs=inputs.fields, outputs=answers.outputs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, cast
@@ -34,6 +35,8 @@ MOST_FIELDS = 500
 """A matrix of more columns is one field that takes a list: nobody fills in 500 boxes."""
 MOST_CODED_FIELDS = 100
 """The same for whole numbers, flags and texts, where a wide matrix is a sequence of tokens rather than a table."""
+SEQUENCE_AXIS = re.compile(r"(?i)(?:seq|time|frame|step|token|length|len\b)")
+"""Names of a first axis that does not count cases but what one case is made of."""
 NAME_KEYS = ("feature_names", "feature_names_in_", "features", "input_names", "columns", "column_names")
 
 Dims = tuple[int | None, ...]
@@ -41,11 +44,12 @@ Dims = tuple[int | None, ...]
 
 @dataclass(frozen=True, slots=True)
 class GraphInput:
-    """One input of the graph. ``dims`` has None where the length is free."""
+    """One input of the graph. ``dims`` has None where the length is free, ``axes`` what the file calls each axis."""
 
     name: str
     dtype: Dtype
     dims: Dims
+    axes: tuple[str, ...] = ()
 
     @property
     def is_batched(self) -> bool:
@@ -56,6 +60,13 @@ class GraphInput:
     def takes_one_row(self) -> bool:
         """Has a row axis that only ever holds one row."""
         return bool(self.dims) and self.dims[0] == 1
+
+    @property
+    def is_of_one_case(self) -> bool:
+        """A table or more without an axis of rows: the state of a recurrent network, or the steps of one sequence."""
+        if len(self.dims) < 2:
+            return False
+        return not (self.is_batched or self.takes_one_row) or SEQUENCE_AXIS.match(self.axes[0]) is not None
 
 
 def graph_inputs(proto: onnx.ModelProto) -> tuple[GraphInput, ...]:
@@ -80,7 +91,8 @@ def _graph_input(value: onnx.ValueInfoProto) -> GraphInput:
         raise _unsupported(value.name, f"has the element type {kind}")
     if not tensor.HasField("shape"):
         raise _unsupported(value.name, "does not say its shape")
-    return GraphInput(value.name, dtype, dims_of(tensor))
+    axes = tuple(dim.dim_param if dim.WhichOneof("value") == "dim_param" else "" for dim in tensor.shape.dim)
+    return GraphInput(value.name, dtype, dims_of(tensor), axes)
 
 
 def dims_of(tensor: onnx.TypeProto.Tensor) -> Dims:
@@ -104,12 +116,14 @@ def _unsupported(name: str, why: str) -> BadModelFile:
 class Inputs:
     """Fields, the feeds that carry them, and whether many rows fit in one call.
 
-    Rows with tensors of free length do not: their lengths may differ, and nothing could stack them.
+    Rows with tensors of free length do not: their lengths may differ, and nothing could stack them. ``axes``: for each
+    field what the file calls its axes, as many texts as its shape has lengths.
     """
 
     fields: tuple[Field, ...]
     feeds: tuple[Feed, ...]
     batched: bool
+    axes: tuple[tuple[str, ...], ...]
 
     @property
     def whole(self) -> bool:
@@ -124,16 +138,27 @@ def inputs_of(proto: onnx.ModelProto, table: Table | None, answers: frozenset[st
     taken: set[str] = set()
     fields: list[Field] = []
     feeds: list[Feed] = []
+    axes: list[tuple[str, ...]] = []
+    # One input without an axis of rows, and a call is one case: every tensor is given as the graph declares it.
+    of_one_case = any(item.is_of_one_case for item in found) or _has_single_state(found)
     for item in found:
-        layout = _layout(item, stated)
+        layout = "whole" if of_one_case else _layout(item, stated)
         names = _names(item, layout, stated, table if len(found) == 1 else None, answers)
         first = len(fields)
         for name in names:
             unique = _unique(name, item.name, taken)
             fields.append(_field(unique, item, layout, len(fields), table))
+            axes.append(item.axes[len(item.axes) - len(fields[-1].shape) :])
         feeds.append(Feed(item.name, item.dtype, layout, tuple(range(first, len(fields)))))
     batched = all(item.is_batched for item in found) and not any(None in field.shape for field in fields)
-    return Inputs(tuple(fields), tuple(feeds), batched)
+    return Inputs(tuple(fields), tuple(feeds), batched, tuple(axes))
+
+
+def _has_single_state(found: Sequence[GraphInput]) -> bool:
+    """Beside inputs for any number of cases, one with a first axis of 1: the layers of a recurrent network's state."""
+    return any(item.is_batched for item in found) and any(
+        item.takes_one_row and len(item.dims) > 2 for item in found
+    )
 
 
 def _layout(item: GraphInput, stated: Sequence[str]) -> Layout:
@@ -220,10 +245,17 @@ def _unique(name: str, owner: str, taken: set[str]) -> str:
 
 def _field(name: str, item: GraphInput, layout: Layout, order: int, table: Table | None) -> Field:
     kind = _kind(item.dtype)
-    if layout == "tensor" or (layout == "whole" and item.dims):
-        shape = item.dims if layout == "whole" else item.dims[1:]
-        return Field(name=name, kind="tensor", shape=shape, element=element_of(item.dtype), order=order)
     low, high = _bounds(item.dtype)
+    if layout == "tensor" or (layout == "whole" and item.dims):
+        return Field(
+            name=name,
+            kind="tensor",
+            shape=item.dims if layout == "whole" else item.dims[1:],
+            element=element_of(item.dtype),
+            order=order,
+            minimum=low,
+            maximum=high,
+        )
     column = table.find(name) if table else None
     sampled = column is not None and column.kind in ("number", "integer") and kind in ("number", "integer")
     return Field(

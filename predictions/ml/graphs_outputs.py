@@ -187,6 +187,8 @@ def _number(found: Found) -> Answers | None:
 def _tensor_output(name: str, value: Any, declared: onnx.ValueInfoProto, whole: bool) -> Output:
     if not isinstance(value, np.ndarray):
         return Output(name=name, kind="tensor", shape=(None,))
+    # As an answer is cut: an output that has no row for the one case of the trial is given whole.
+    whole = whole or value.ndim == 0 or len(value) != 1
     shape: tuple[int | None, ...] = value.shape if whole else value.shape[1:]
     if declared.type.tensor_type.HasField("shape"):
         dims = dims_of(declared.type.tensor_type)

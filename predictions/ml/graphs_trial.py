@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
 from typing import Any
 
 import numpy as np
 import onnxruntime
 
 from predictions.errors import BadModelFile
+from predictions.ml.graphs_guesses import Row
 from predictions.ml.graphs_inputs import Inputs
 from predictions.ml.graphs_outputs import Found
 from predictions.ml.graphs_reading import shown_operator, unknown_operators
@@ -19,13 +19,10 @@ from predictions.ml.tensors import builder_of
 from predictions.signature.fields import Field
 from predictions.values import Value
 
-FREE_LENGTHS = (1, 8, 32, 128, 224)
-"""Lengths tried for free axes: one step of a sequence up to the usual side of a picture."""
-MOST_EXAMPLE_ELEMENTS = 1024
+MOST_EXAMPLE_ELEMENTS = 4096
 PROBES = 24
 _NO_KERNEL = re.compile(r"Could not find an implementation for ([\w.]+?)\(\d+\)")
 _NO_MEMORY = re.compile(r"Failed to allocate memory|bad_alloc")
-Row = tuple[Value, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +66,13 @@ def _refusal(words: str) -> BadModelFile:
     )
 
 
-def try_graph(session: onnxruntime.InferenceSession, inputs: Inputs, typical: Sequence[Value]) -> Trial:
-    """Find a row that is answered. ``typical`` has a middle value per field, None for tensors.
+def try_graph(session: onnxruntime.InferenceSession, inputs: Inputs, rows: Iterable[Row]) -> Trial:
+    """Find a row that is answered, among ``rows``.
 
     Raises BadModelFile ``cannot_answer`` when no row is, ``unsupported_output`` when nothing in the answer can be shown.
     """
-    for length, filler in product(FREE_LENGTHS, (0, 1)):
-        row = tuple(
-            _filled(field, length, filler) if field.kind == "tensor" else value
-            for field, value in zip(inputs.fields, typical, strict=True)
-        )
-        found = run(session, inputs, [row], must_fit=length == FREE_LENGTHS[0])
+    for number, row in enumerate(rows):
+        found = run(session, inputs, [row], must_fit=number == 0)
         if found is not None:
             break
     else:
@@ -93,8 +86,7 @@ def try_graph(session: onnxruntime.InferenceSession, inputs: Inputs, typical: Se
             code="unsupported_output",
         )
     batched = inputs.batched and _agrees(run(session, inputs, [row] * 3), found)
-    rows = list(_probes(inputs, row))
-    parts = [run(session, inputs, [item]) for item in rows]
+    parts = [run(session, inputs, [item]) for item in _probes(inputs, row)]
     return Trial(row, found, _joined([found, *(part for part in parts if part is not None)]), batched)
 
 
@@ -121,17 +113,6 @@ def _can_be_shown(value: Any) -> bool:
     if isinstance(value, list):
         return bool(value) and all(isinstance(item, dict) for item in value)
     return isinstance(value, np.ndarray) and value.dtype.kind in "fiubOSU"
-
-
-def _filled(field: Field, length: int, filler: int) -> Value:
-    fillers: dict[str, Any] = {
-        "text": "example",
-        "boolean": bool(filler),
-        "integer": filler,
-        "float": float(filler),
-    }
-    shape = [length if size is None else size for size in field.shape]
-    return np.full(shape, fillers[field.element], dtype=object).tolist()
 
 
 def _agrees(several: dict[str, Any] | None, one: Found) -> bool:

@@ -13,6 +13,7 @@ from predictions.signature.wording import given, limit, quoted
 from predictions.values import Value
 
 _Leaf = Callable[[list[Any]], list[Any]]
+_MOST_DEPTH = 16
 
 
 class _Fault(Exception):
@@ -32,7 +33,7 @@ def tensor_checker(field: Field) -> Callable[[Value, Report], Value]:
         try:
             checked, flat = _Walk(field, leaf).read(value)
         except _Fault as fault:
-            report.fail(field.name, fault.code, f"{field.shown} {fault.message}.")
+            report.fail(field.name, fault.code, f"{field.shown} {fault.message}{_given_shape(fault, value)}.")
             return None
         if flat:
             _check_limits(field, flat, report)
@@ -44,6 +45,22 @@ def tensor_checker(field: Field) -> Callable[[Value, Report], Value]:
 def shape_text(field: Field) -> str:
     """The shape as people read it: ``3 x any x 2``."""
     return " x ".join("any" if size is None else str(size) for size in field.shape)
+
+
+def _given_shape(fault: _Fault, value: Value) -> str:
+    """The shape of what was given, where its shape is at fault and it has one."""
+    if fault.code != "wrong_shape":
+        return ""
+    shape: list[str] = []
+    items: list[Any] = [value]
+    while items and all(isinstance(item, list | tuple) for item in items):
+        lengths = {len(item) for item in items}
+        if len(lengths) > 1 or len(shape) == _MOST_DEPTH:
+            return ""
+        shape.append(str(lengths.pop()))
+        items = [inner for item in items for inner in item]
+    plain = not any(isinstance(item, list | tuple | dict) for item in items)
+    return f" (the shape given is {' x '.join(shape)})" if shape and plain else ""
 
 
 class _Walk:

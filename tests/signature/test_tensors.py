@@ -46,12 +46,17 @@ def test_another_shape_is_refused_on_every_face(value: Any) -> None:
 
 
 def test_the_message_names_the_shape_and_the_place() -> None:
-    message = "Mean radius must be nested lists of shape 2 x 3; a list of 1 stands where 2 should be."
-    assert refusal(GRID, [[1, 2, 3]])[1] == message
-    message = (
-        "Mean radius must be nested lists of shape any x 2; a list of 0 stands where one or more should be."
+    wanted = "Mean radius must be nested lists of shape 2 x 3; a list of 1 stands where 2 should be"
+    assert refusal(GRID, [[1, 2, 3]])[1] == f"{wanted} (the shape given is 1 x 3)."
+    wanted = (
+        "Mean radius must be nested lists of shape any x 2; a list of 0 stands where one or more should be"
     )
-    assert refusal(OPEN, [])[1] == message
+    assert refusal(OPEN, [])[1] == f"{wanted} (the shape given is 0)."
+
+
+@pytest.mark.parametrize("value", [[[1, 2, 3], [4, 5]], [[1, 2, 3], 4], [[1, 2, [3]], [4, 5, 6]], 1.5])
+def test_a_value_without_one_shape_is_not_said_to_have_one(value: Any) -> None:
+    assert "the shape given" not in refusal(GRID, value)[1]
 
 
 def test_an_open_dimension_takes_any_length_but_one_length() -> None:
