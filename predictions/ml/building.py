@@ -14,6 +14,7 @@ from typing import Any, Iterator
 
 from predictions.errors import BadModelFile
 from predictions.ml.anatomy import vocabulary_of
+from predictions.ml.declared import DeclaredColumn
 from predictions.ml.generated_rows import CheckRow, check_rows
 from predictions.ml.inspection import Inspection, inspect_closely
 from predictions.ml.native import EstimatorRuntime
@@ -54,11 +55,13 @@ def build_from_unit(
     out: Path,
     say: Say,
     order: Sequence[str] = (),
+    columns: Sequence[DeclaredColumn] = (),
     conversion_seconds: float = CONVERSION_SECONDS,
 ) -> dict[str, Any]:
     """As ``build_from_file``, for one or several files that belong together.
 
-    ``order``: file names in the order of the chain, where the owner said it. Raises BadModelFile.
+    ``order``: file names in the order of the chain, where the owner said it. ``columns``: what is declared about the
+    inputs beside the files. Raises BadModelFile.
     """
     with one_thread():
         table = read_table(sample) if sample else None
@@ -73,7 +76,7 @@ def build_from_unit(
         unit = open_unit(files, order)
         say("open", _opened_words(files, unit))
         clock.mark("open")
-        return build_estimator(unit, table, out, say, clock, conversion_seconds)
+        return build_estimator(unit, table, out, say, clock, conversion_seconds, columns)
 
 
 def _opened_words(files: Sequence[UnitFile], unit: Unit) -> str:
@@ -93,10 +96,13 @@ def build_estimator(
     say: Say,
     clock: Clock,
     conversion_seconds: float = CONVERSION_SECONDS,
+    columns: Sequence[DeclaredColumn] = (),
 ) -> dict[str, Any]:
     """As ``build_from_unit``, for what was opened already."""
     estimator = unit.estimator
-    inspection = inspect_closely(estimator, table, told=unit.names, class_texts=unit.class_texts)
+    inspection = inspect_closely(
+        estimator, table, told=unit.names, class_texts=unit.class_texts, columns=columns
+    )
     say("inspect", f"{inspection.summary}.")
     clock.mark("inspect")
     original = EstimatorRuntime(estimator, inspection.signature)

@@ -73,15 +73,17 @@ def _domain(domain: str) -> str:
 def _refuse_external_data(proto: onnx.ModelProto) -> None:
     if any(
         tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data
-        for tensor in _tensors(proto)
+        for tensor in tensors_of(proto)
     ):
         raise BadModelFile(
-            "The ONNX file keeps its numbers in a second file; save it as one file (save_as_external_data=False).",
+            "The ONNX file keeps its numbers in a second file; save it as one file (save_as_external_data=False), or bring "
+            "a zip of both.",
             code="external_data",
         )
 
 
-def _tensors(proto: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
+def tensors_of(proto: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
+    """Every tensor in the file: of the graph, of its branches and functions, and of nodes' attributes."""
     graphs = [proto.graph]
     bodies = [proto.graph.node, *(function.node for function in proto.functions)]
     for body in bodies:

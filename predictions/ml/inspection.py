@@ -9,6 +9,7 @@ from typing import Any
 
 from predictions.ml.anatomy import in_words, require_estimator, takes_texts, task_of
 from predictions.ml.columns import ColumnFacts
+from predictions.ml.declared import DeclaredColumn
 from predictions.ml.inspection_inputs import UNUSED, Draft, draft_inputs, knows_numbers_only, sample_rows
 from predictions.ml.inspection_outputs import draft_outputs, number_outputs
 from predictions.ml.inspection_trials import (
@@ -70,16 +71,18 @@ def inspect_closely(
     *,
     told: Sequence[str] | None = None,
     class_texts: Sequence[str] | None = None,
+    columns: Sequence[DeclaredColumn] = (),
 ) -> Inspection:
     """The signature and how it was found.
 
     told: names of the inputs that a file beside the estimator gives. class_texts: what its classes are called.
+    columns: what is declared about the inputs beside the file.
 
     Raises BadModelFile: ``not_an_estimator``, ``no_predict``, ``no_inputs``, ``cannot_answer``.
     """
     require_estimator(estimator)
     task = task_of(estimator)
-    drafts, notes, questions = draft_inputs(estimator, table, told)
+    drafts, notes, questions = draft_inputs(estimator, table, told, columns)
     names = tuple(draft.field.name for draft in drafts)
     signature = Signature(
         task=task,
@@ -96,7 +99,12 @@ def inspect_closely(
         require_sound_probabilities(estimator, signature, example)
     signature = _with_targets(estimator, signature, example)
     optional = set() if takes_texts(estimator) else nullable_places(estimator, signature, example)
-    expected = {place for place, draft in enumerate(drafts) if not _often_missing(draft)}
+    spared = {column.name for column in columns if not column.required}
+    expected = {
+        place
+        for place, draft in enumerate(drafts)
+        if not (_often_missing(draft) or draft.field.name in spared)
+    }
     signature = _finished(_with_texts(signature, class_texts), example, optional, expected)
     return Inspection(
         signature=signature,

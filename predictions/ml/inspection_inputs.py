@@ -8,6 +8,7 @@ from typing import Any
 
 from predictions.ml.anatomy import takes_texts
 from predictions.ml.columns import ColumnFacts, Source
+from predictions.ml.declared import DeclaredColumn, with_declared
 from predictions.ml.encoders import column_facts
 from predictions.ml.naming import names_of
 from predictions.ml.questions import Question, is_of_another_scale, not_in_sample, range_mismatch
@@ -42,18 +43,24 @@ class Draft:
 
 
 def draft_inputs(
-    estimator: Any, table: Table | None, told: Sequence[str] | None = None
+    estimator: Any,
+    table: Table | None,
+    told: Sequence[str] | None = None,
+    declared: Sequence[DeclaredColumn] = (),
 ) -> tuple[list[Draft], list[str], list[Question]]:
     """One draft per column the estimator was fitted on, in its order; notes; and what only a person can say.
 
+    ``declared`` columns give names where nothing else does, and types where nothing else says them.
     Raises BadModelFile ``no_inputs`` when nothing says what goes in.
     """
     if takes_texts(estimator):
         return [_text_draft(table)], [], []
-    naming = names_of(estimator, table, told)
+    naming = names_of(estimator, table, told, declared)
     drafts = []
     for place, (name, facts) in enumerate(pairs(naming.names, column_facts(estimator, len(naming.names)))):
         drafts.append(draft_of(name, place, facts, table.find(name) if table else None))
+        if declared:
+            _declare(drafts[-1], declared)
     notes, questions = list(naming.notes), list(naming.questions)
     if table and naming.own:
         lacking = [draft.field.name for draft in drafts if draft.column is None and draft.facts.used]
@@ -62,6 +69,16 @@ def draft_inputs(
             notes.append(f"The sample has no column for {len(lacking)} of {len(drafts)} inputs.")
     questions += _settle_scales(drafts)
     return drafts, notes, questions
+
+
+def _declare(draft: Draft, declared: Sequence[DeclaredColumn]) -> None:
+    """The declared type where nothing else says it; and no range from the one or two rows of an input example."""
+    column = draft.column
+    if column is not None and draft.range_from == _from_sample(column) and len(column.present) < ENOUGH_ROWS:
+        draft.field = replace(draft.field, soft_minimum=None, soft_maximum=None)
+        draft.range_from = ""
+    if draft.facts.used and (column is None or column.kind == "integer"):
+        draft.field = with_declared(draft.field, declared)
 
 
 def _settle_scales(drafts: list[Draft]) -> list[Question]:
@@ -167,12 +184,16 @@ def _range(draft: Draft) -> tuple[float | None, float | None, str]:
             low, high = outward(low, high)
         return low, high, SOURCES[facts.source]
     if len(column.present) >= ENOUGH_ROWS or low is None or high is None or facts.source is None:
-        return column.minimum, column.maximum, f"the {len(column.present)} values in the sample"
+        return column.minimum, column.maximum, _from_sample(column)
     low, high = outward(low, high)
     smallest, largest = column.minimum, column.maximum
     if smallest is None or largest is None:
         return low, high, SOURCES[facts.source]
     return min(low, smallest), max(high, largest), f"{SOURCES[facts.source]}, and the sample"
+
+
+def _from_sample(column: Column) -> str:
+    return f"the {len(column.present)} values in the sample"
 
 
 def outward(low: float, high: float) -> tuple[float, float]:

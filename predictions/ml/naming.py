@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from predictions.errors import BadModelFile
+from predictions.ml.declared import DeclaredColumn, declared_names
 from predictions.ml.known_inputs import input_count, input_names
 from predictions.ml.questions import Question, names_from_sample, names_unknown
 from predictions.ml.table import Column, Table
@@ -26,8 +27,14 @@ class Naming:
     own: bool
 
 
-def names_of(estimator: Any, table: Table | None, told: Sequence[str] | None = None) -> Naming:
-    """``told``: names that a file beside the estimator gives, used where it has none itself.
+def names_of(
+    estimator: Any,
+    table: Table | None,
+    told: Sequence[str] | None = None,
+    declared: Sequence[DeclaredColumn] = (),
+) -> Naming:
+    """``told``: names that a file beside the estimator gives, used where it has none itself. ``declared``: columns that
+    somebody wrote down beside it, used where their number fits.
 
     Raises BadModelFile ``no_inputs`` when nothing says what goes in."""
     known = input_names(estimator)
@@ -38,6 +45,10 @@ def names_of(estimator: Any, table: Table | None, told: Sequence[str] | None = N
             list(told), ["The inputs are called as the list beside the estimator says."], [], own=True
         )
     width = input_count(estimator)
+    stated = declared_names(declared, width)
+    if stated and (table is None or set(stated) <= set(table.names)):
+        note = "The file holds no column names; they were taken from the signature beside it."
+        return Naming(stated, [note], [], own=False)
     if width is None:
         if table is None:
             raise BadModelFile(

@@ -81,11 +81,10 @@ _ZIP_PARTS: Final[tuple[tuple[str, str], ...]] = (
     (r"model\.weights\.h5", f"This is a Keras file (.keras). {_EXPORT}"),
     (r"\[Content_Types\]\.xml", f"This is an Office document, not a trained model. {_HOW}"),
     (r"(?:.*/)?saved_model\.pb", f"This is a TensorFlow network. {_EXPORT}"),
-    (r"(?:.*/)?MLmodel", f"This is an MLflow folder. Unpack it and bring the model file inside. {_HOW}"),
     (r"(?:.*/)?META-INF/MANIFEST\.MF", f"This is a Java archive. {_HOW}"),
     (r"[^/]+\.npy", f"This is a set of NumPy arrays, not a trained model. {_HOW}"),
-    (r".*", f"This is a ZIP archive. Unpack it and bring the model file inside. {_HOW}"),
 )
+_ZIP_ARCHIVE: Final = f"This is a ZIP archive. Unpack it and bring the model file inside. {_HOW}"
 NOT_A_MODEL = f"This is not a model file. {_HOW}"
 NESTED_ARCHIVE = f"This is an archive. Unpack it and bring the model file inside. {_HOW}"
 PLAIN_DATA = f"This file holds plain data, not a trained estimator. {_HOW}"
@@ -145,7 +144,17 @@ def _is_table(text: bytes) -> bool:
 
 def words_for_zip(names: list[str]) -> str:
     """One or two sentences for an archive that is not skops."""
-    return next(words for pattern, words in _ZIP_PARTS if any(re.fullmatch(pattern, name) for name in names))
+    return _known_zip(names) or _ZIP_ARCHIVE
+
+
+def is_plain_zip(names: list[str]) -> bool:
+    """Whether an archive is no format of its own, so that whatever lies in it was put there by a person."""
+    return _known_zip(names) is None
+
+
+def _known_zip(names: list[str]) -> str | None:
+    found = (words for pattern, words in _ZIP_PARTS if any(re.fullmatch(pattern, name) for name in names))
+    return next(found, None)
 
 
 def is_plain_json(path: Path) -> bool:
