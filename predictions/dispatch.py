@@ -18,6 +18,7 @@ from kombu.exceptions import OperationalError
 from predictions.models import Deployment, Job, ModelVersion
 from predictions.selectors.targets import Target
 from predictions.services import deployments, jobs, score_files, sources, uploads
+from predictions.services.code_packages import CodeFile
 from predictions.values import Actor, BuildRequest
 
 logger = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ def build(
     sample_stream: BinaryIO | None = None,
     sample_filename: str = "",
     more: Sequence[uploads.Upload] = (),
+    code: CodeFile | None = None,
 ) -> Job:
     """Store a model file (``more``: with those that belong to it) and start turning it into a version. Returns the job to follow.
 
@@ -56,6 +58,7 @@ def build(
         sample_stream=sample_stream,
         sample_filename=sample_filename,
         more=more,
+        code=code,
     )
     try:
         with transaction.atomic():

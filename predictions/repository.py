@@ -21,10 +21,10 @@ from django.core.files.storage import FileSystemStorage, Storage, default_storag
 
 from predictions.errors import DeskError, TooLarge
 
-Kind = Literal["sources", "samples", "artifacts", "cases", "parts", "results"]
+Kind = Literal["sources", "samples", "code", "artifacts", "cases", "parts", "results"]
 
 _CHUNK = 1 << 20
-_KEY = re.compile(r"(?:sources|samples|artifacts|cases|parts|results)/[0-9a-f]{2}/[0-9a-f]{32}")
+_KEY = re.compile(r"(?:sources|samples|code|artifacts|cases|parts|results)/[0-9a-f]{2}/[0-9a-f]{32}")
 
 
 class DamagedArtifact(DeskError):

@@ -20,10 +20,12 @@ from predictions.api.serializers.ml_models import MLModelCreateIn, MLModelDetail
 from predictions.api.views import DeskView, checked, checked_query
 from predictions.models import MLModel
 from predictions.selectors import ml_models
+from predictions.services import code_packages
+from predictions.services.code_packages import CodeFile
 from predictions.values import BuildRequest
 
 FORM_BYTES = 1_000_000
-"""Room in an upload for everything but the two files."""
+"""Room in an upload for everything but the files."""
 
 
 class MLModels(DeskView):
@@ -34,8 +36,9 @@ class MLModels(DeskView):
 
     @property
     def max_body_bytes(self) -> int:  # type: ignore[override]
-        """A model file and a sample."""
-        return int(settings.MAX_UPLOAD_BYTES) + int(settings.MAX_REQUEST_BYTES) + FORM_BYTES
+        """A model file, a sample and a code package."""
+        beside = int(settings.MAX_REQUEST_BYTES) + code_packages.MAX_BYTES
+        return int(settings.MAX_UPLOAD_BYTES) + beside + FORM_BYTES
 
     @extend_schema(
         operation_id="list_models",
@@ -66,7 +69,7 @@ class MLModels(DeskView):
     def post(self, request: Request) -> Response:
         """Store the file and start its build."""
         data = checked(MLModelCreateIn, request.data)
-        file, sample = data["file"], data["sample"]
+        file, sample, code = data["file"], data["sample"], data["code"]
         job = dispatch.build(
             actor=self.actor,
             request=BuildRequest(
@@ -80,6 +83,7 @@ class MLModels(DeskView):
             declared_size=file.size,
             sample_stream=sample,
             sample_filename=sample.name if sample else "",
+            code=CodeFile(stream=code, filename=code.name, main_module=data["main_module"]) if code else None,
         )
         body = JobDetailOut(job, context={"request": request}).data
         headers = {"Location": api_link(request, "job", job.pk)}

@@ -168,7 +168,7 @@ def _by_names(fitting: list[tuple[Part, ...]], predictor: Part) -> list[tuple[Pa
     best: list[tuple[Part, ...]] = []
     most = 0
     for steps in fitting:
-        score = sum(_follows(one.found, other.found) for one, other in zip(steps, [*steps[1:], predictor]))  # noqa: B905
+        score = sum(_follows(one.found, other.found) for one, other in zip(steps, [*steps[1:], predictor]))
         if score > most:
             best, most = [steps], score
         elif score == most and score:

@@ -13,6 +13,7 @@ import joblib
 import sklearn
 
 from predictions.errors import BadModelFile
+from predictions.ml import code_package
 from predictions.ml.boosters import adapted, require_booster_version
 
 TRUSTED_PREFIXES = ("sklearn.", "numpy.", "scipy.")
@@ -75,7 +76,7 @@ def _load_skops(path: Path) -> Any:
     from skops import io as skops_io  # noqa: PLC0415
 
     unknown = [str(name) for name in skops_io.get_untrusted_types(file=path)]
-    refused = sorted(name for name in unknown if not is_trusted(name))
+    refused = sorted(name for name in unknown if not (is_trusted(name) or code_package.provides(name)))
     if refused:
         raise BadModelFile(
             f"This skops file needs types that this site does not trust: {', '.join(refused[:5])}. "
@@ -94,6 +95,8 @@ def is_trusted(type_name: str) -> bool:
 def _explained(error: Exception, version: str | None) -> BadModelFile:
     if version is not None and not same_line(version):
         return other_version(version)
+    if code_package.is_active():
+        return code_package.failed(error)
     if isinstance(error, ModuleNotFoundError):
         library = (error.name or "").partition(".")[0] or "a library"
         return BadModelFile(

@@ -70,6 +70,14 @@ class Source(models.Model):
     sha256 = models.CharField(max_length=64)
     sample_filename = models.CharField(max_length=255, blank=True)
     sample_key = models.CharField(max_length=255, blank=True)
+    # Own code beside the file: run in this file's own sandbox only, and only because somebody allowed it.
+    code_filename = models.CharField(max_length=255, blank=True)
+    code_key = models.CharField(max_length=255, blank=True)
+    code_sha256 = models.CharField(max_length=64, blank=True)
+    code_main_module = models.CharField(max_length=200, blank=True)
+    code_allowed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
     uploaded_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
@@ -77,6 +85,7 @@ class Source(models.Model):
 
     class Meta:
         ordering = ("-id",)
+        permissions = [("add_code_package", _("Can bring own code beside a model file"))]
 
     def __str__(self) -> str:
         return self.filename

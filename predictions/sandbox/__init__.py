@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from predictions.sandbox.limits import Limits
-from predictions.sandbox.native_server import NativeServer
+from predictions.sandbox.native_server import NativeServer, StoredCode
 from predictions.sandbox.process import run
 from predictions.sandbox.results import SandboxReport, SandboxResult, Stopped
 from predictions.sandbox.stored import StoredFile, in_sandbox, listed
@@ -14,6 +14,7 @@ __all__ = [
     "SandboxReport",
     "SandboxResult",
     "Stopped",
+    "StoredCode",
     "StoredFile",
     "in_sandbox",
     "listed",

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,15 @@ class _Late(Exception):
     """The process did not answer in time."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredCode:
+    """Own code that a version needs: where its package is stored, and how it is activated (``ml.code_package``)."""
+
+    key: str
+    sha256: str
+    documents: Sequence[Mapping[str, Any]]
+
+
 class NativeServer:
     """Answers rows in signature order; starts at the first call and again after a crash. Safe between threads.
 
@@ -63,12 +72,13 @@ class NativeServer:
         order: Sequence[str] = (),
         python: Callable[[], Path] | None = None,
         growth_bytes: int = 512 << 20,
+        code: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         """``source`` is needed at every start: a file that stays, or what makes copies by name for a moment.
 
         ``files`` and ``order`` tell of several files as the sandbox's operations take them; ``file_format`` of the one
         "source" without them. ``python`` gives the interpreter of the version's own environment at every start; the
-        site's without it.
+        site's without it. ``code`` says how the own code "code" among the copies is activated, if there is such.
         """
         self._copies: Copies = (
             (lambda: nullcontext({"source": source})) if isinstance(source, Path) else source
@@ -78,6 +88,8 @@ class NativeServer:
             self._payload["files"] = [dict(file) for file in files]
         else:
             self._payload["file_format"] = file_format
+        if code:
+            self._payload["code"] = [dict(document) for document in code]
         self._limits = limits
         self._python = python
         self._growth_bytes = growth_bytes
@@ -97,16 +109,20 @@ class NativeServer:
         *,
         order: Sequence[str] = (),
         python: Callable[[], Path] | None = None,
+        code: StoredCode | None = None,
     ) -> NativeServer:
         """A server for stored files, with the site's limits. Each start checks their checksums."""
 
         @contextmanager
         def copies() -> Iterator[Mapping[str, Path]]:
             with ExitStack() as held:
-                yield {
+                found = {
                     in_sandbox(place): held.enter_context(repository.local_copy(file.key, file.sha256))
                     for place, file in enumerate(stored)
                 }
+                if code is not None:
+                    found["code"] = held.enter_context(repository.local_copy(code.key, code.sha256))
+                yield found
 
         return cls(
             copies,
@@ -117,6 +133,7 @@ class NativeServer:
             order=order,
             python=python,
             growth_bytes=configured.growth_bytes(),
+            code=() if code is None else code.documents,
         )
 
     def start(self) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from predictions.sandbox import looking
 from predictions.sandbox.orders import Orders
 
 MAX_EVENT = 16_000
@@ -17,12 +18,14 @@ MAX_EVENT = 16_000
 def scan(orders: Orders, payload: dict[str, Any]) -> dict[str, Any]:
     """Look at the files without opening them. payload: ``files``, their names here, else the one "source".
 
-    Runs in the site's own Python. Returns ``reports``, the scan report of each in that order.
+    Runs in the site's own Python. Returns ``reports``, the scan report of each in that order. Of an archive the model in
+    it is scanned, and left in ``out`` (see ``looking.look``).
     """
     said = _Speaker(orders.events)
     names = [str(name) for name in payload.get("files", ["source"])]
-    reports = [_scan(orders, name, is_beside=len(names) > 1) for name in names]
-    said("scan", _scanned(reports))
+    reports = [looking.look(orders, name, payload, is_beside=len(names) > 1) for name in names]
+    for sentence in _scanned(reports):
+        said("scan", sentence)
     return {"reports": reports}
 
 
@@ -46,24 +49,29 @@ def build(orders: Orders, payload: dict[str, Any]) -> dict[str, Any]:
     """Turn "source" (and "sample") into an artifact in ``out``, in the environment that the file was made with.
 
     payload: ``files``: a list of {"name", "file" in ``in``, "format"} as the scan found them, and ``order``, their names in the
-    order of the chain where somebody said so. Without ``files``, ``file_format`` of the one "source"; without that it is
+    order of the chain where somebody said so; ``code`` and ``columns`` from the scan's reports. Without ``files``, ``file_format`` of the one "source"; without that it is
     scanned here first.
     Returns what ``build_from_unit`` does, with ``artifact`` as a file name.
     """
     said = _Speaker(orders.events)
-    if not payload.get("files") and not payload.get("file_format"):
-        report = _scan(orders, "source", is_beside=False)
-        said("scan", _scanned([report]))
-        payload = {**payload, "file_format": report["format"]}
     sample = orders.scratch / "in" / "sample"
+    if not payload.get("files") and not payload.get("file_format"):
+        report = looking.look(orders, "source", payload)
+        for sentence in looking.words(report):
+            said("scan", sentence)
+        payload = {**payload, **looking.as_payload(report)}
+        sample = looking.sample_of(orders, "source")
     os.environ["HOME"] = str(orders.scratch / "tmp")
+    provide_code(orders, payload)
     building = importlib.import_module("predictions.ml.building")
+    declared = importlib.import_module("predictions.ml.declared")
     built: dict[str, Any] = building.build_from_unit(
         files=unit_files(orders, payload),
         order=payload.get("order") or (),
         sample=sample if sample.exists() else None,
         out=orders.scratch / "out",
         say=said,
+        columns=declared.from_documents(payload.get("columns") or []),
     )
     built["artifact"] = Path(built["artifact"]).name if built.get("artifact") else None
     return built
@@ -78,6 +86,14 @@ def unit_files(orders: Orders, payload: dict[str, Any]) -> list[Any]:
     ]
 
 
+def provide_code(orders: Orders, payload: dict[str, Any]) -> None:
+    """Make the own code beside the files importable, where the payload says how."""
+    if payload.get("code"):
+        packages = importlib.import_module("predictions.ml.code_package")
+        given, unpacked = orders.scratch / "in" / looking.CODE, orders.scratch / "tmp" / looking.CODE
+        packages.provide(given, unpacked, payload["code"])
+
+
 def serve(orders: Orders, payload: dict[str, Any]) -> dict[str, Any]:
     """Open the files and answer requests from standard input until it ends."""
     serving = importlib.import_module("predictions.sandbox.serving")
@@ -85,19 +101,10 @@ def serve(orders: Orders, payload: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
-def _scan(orders: Orders, name: str, *, is_beside: bool) -> dict[str, Any]:
-    scanning = importlib.import_module("predictions.ml.scan")
-    report = scanning.scan_file(orders.scratch / "in" / name)
-    scanning.require_acceptable(report, is_beside=is_beside)
-    document: dict[str, Any] = report.to_document()
-    return document
-
-
-def _scanned(reports: list[dict[str, Any]]) -> str:
+def _scanned(reports: list[dict[str, Any]]) -> list[str]:
     if len(reports) > 1:
-        return f"{len(reports)} files; nothing in them asks for more than a model needs."
-    kind = "An ONNX" if reports[0]["format"] == "onnx" else f"A {reports[0]['format']}"
-    return f"{kind} file; nothing in it asks for more than a model needs."
+        return [f"{len(reports)} files; nothing in them asks for more than a model needs."]
+    return looking.words(reports[0])
 
 
 class _Speaker:

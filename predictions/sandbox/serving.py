@@ -8,7 +8,7 @@ from typing import Any
 from predictions.errors import DeskError
 from predictions.ml.native import load_unit
 from predictions.sandbox import wire
-from predictions.sandbox.operations import unit_files
+from predictions.sandbox.operations import provide_code, unit_files
 from predictions.sandbox.orders import Orders
 from predictions.signature.fields import Signature
 
@@ -20,6 +20,7 @@ def serve(orders: Orders, payload: dict[str, Any]) -> None:
     with os.fdopen(os.dup(orders.events), "wb", buffering=0) as out, os.fdopen(os.dup(0), "rb") as asked:
         try:
             signature = Signature.from_document(payload["signature"])
+            provide_code(orders, payload)
             runtime = load_unit(unit_files(orders, payload), signature, payload.get("order") or ())
         except Exception as error:
             _send(out, _failure(error))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from django.contrib.auth.models import User
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.fields.json import KeyTransform
 
@@ -93,6 +94,14 @@ def may_manage(actor: Actor, ml_model: MLModel) -> bool:
     """True for the owner and for superusers: they edit, deploy and roll back."""
     owns = actor.user_id is not None and actor.user_id == ml_model.owner_id
     return actor.is_superuser or (actor.is_staff and owns)
+
+
+def may_bring_code(actor: Actor) -> bool:
+    """True for whoever may bring own code beside a file: superusers, and staff with that permission."""
+    if actor.is_superuser:
+        return True
+    user = User.objects.filter(pk=actor.user_id, is_active=True).first() if actor.user_id else None
+    return may_bring(actor) and user is not None and user.has_perm("predictions.add_code_package")
 
 
 def may_bring(actor: Actor) -> bool:

@@ -21,8 +21,9 @@ from predictions.repository import Stored
 from predictions.sandbox import SandboxResult, Stopped, in_sandbox, listed
 from predictions.sandbox.configured import build_limits
 from predictions.sandbox.replies import BuildReply, believed, scans_believed
+from predictions.sandbox.results import unreadable
 from predictions.selectors import ml_models, proofs
-from predictions.services import environments, jobs, sources
+from predictions.services import code_packages, environments, jobs, sources
 from predictions.services.connections import retried
 from predictions.services.progress import Progress
 from predictions.services.sealing import Built, seal
@@ -90,13 +91,18 @@ def build(job: Job, wish: Wish) -> None:
     progress = Progress(job)
     with ExitStack() as held:
         files = _copies(progress, wish.source, held)
-        scans = _scanned(progress, files)
+        scans = _scanned(progress, wish.source, files, held)
         environment = _environment(progress, scans)
-        payload = {"files": _listed(wish.source, scans), "order": list(wish.request.chain)}
+        payload = {
+            "files": _listed(wish.source, scans),
+            "order": list(wish.request.chain),
+            "code": [scan["code"] for scan in scans if scan.get("code")],
+            "columns": scans[0].get("archive", {}).get("columns", []),
+        }
         result = held.enter_context(_opened(progress, files, payload, environment))
         reply = believed(result)
         progress.begin("seal")
-        stored = _stored(reply, wish.source)
+        stored = _stored(reply, wish.source, files["source"] if "archive" in scans[0] else None)
         try:
             _seal(progress, wish, _Outcome(reply, result, scans, environment), stored)
         except BaseException:
@@ -135,6 +141,9 @@ def _copies(progress: Progress, source: Source, held: ExitStack) -> dict[str, Pa
     }
     if source.sample_key:
         files["sample"] = held.enter_context(repository.local_copy(source.sample_key, None))
+    if source.code_key:
+        files["code"] = held.enter_context(repository.local_copy(source.code_key, source.code_sha256))
+        jobs.add_log(progress.job, code_packages.sentence(source))
     progress.done(f"{source.filename}: {source.size:,} bytes, SHA-256 {source.sha256[:16]}…")
     return files
 
@@ -149,20 +158,37 @@ def _listed(source: Source, scans: Sequence[Mapping[str, Any]]) -> list[dict[str
     return listed(list(zip(names, [scan["format"] for scan in scans], strict=True)))
 
 
-def _scanned(progress: Progress, files: Mapping[str, Path]) -> list[dict[str, Any]]:
-    """What the files say of themselves, read by the site's own Python without opening them. Raises BadModelFile."""
+def _scanned(
+    progress: Progress, source: Source, files: dict[str, Path], held: ExitStack
+) -> list[dict[str, Any]]:
+    """What the files say of themselves, read by the site's own Python without opening them. Raises BadModelFile.
+
+    The model of an archive takes its place in ``files`` for as long as ``held`` is open, and so does its sample when
+    none was given.
+    """
     progress.begin("scan")
-    models = [name for name in files if name != "sample"]
-    with sandbox.run(
-        "scan",
-        {"files": models},
-        files={name: files[name] for name in models},
-        limits=build_limits(),
-        on_event=progress.hear,
-        should_stop=progress.should_stop,
-    ) as result:
-        progress.leave_sandbox()
-        return scans_believed(result)
+    result = held.enter_context(
+        sandbox.run(
+            "scan",
+            {
+                "files": [name for name in files if name not in ("sample", "code")],
+                "main_module": source.code_main_module,
+            },
+            files={name: path for name, path in files.items() if name != "sample"},
+            limits=build_limits(),
+            on_event=progress.hear,
+            should_stop=progress.should_stop,
+        )
+    )
+    progress.leave_sandbox()
+    scans = scans_believed(result)
+    if "archive" in scans[0]:
+        if "source.model" not in result.files:
+            raise unreadable()
+        files["source"] = result.files["source.model"]
+        if "source.sample" in result.files:
+            files.setdefault("sample", result.files["source.sample"])
+    return scans
 
 
 def _environment(progress: Progress, scans: Sequence[Mapping[str, Any]]) -> Environment | None:
@@ -213,11 +239,12 @@ def _opened(
     return result
 
 
-def _stored(reply: BuildReply, source: Source) -> Stored:
-    """Where the artifact's bytes are: new ones for ONNX, the source's own for the original library."""
-    if reply.artifact is None:
+def _stored(reply: BuildReply, source: Source, unpacked: Path | None) -> Stored:
+    """Where the artifact's bytes are: new ones for ONNX and what lay in an archive, else the source's own."""
+    artifact = reply.artifact or unpacked
+    if artifact is None:
         return Stored(source.key, source.sha256, source.size)
-    with reply.artifact.open("rb") as stream:
+    with artifact.open("rb") as stream:
         return repository.store(stream, kind="artifacts", max_bytes=settings.SANDBOX_FILE_BYTES)
 
 
@@ -236,7 +263,7 @@ def _seal(progress: Progress, wish: Wish, outcome: _Outcome, stored: Stored) -> 
             "scans": [dict(scan) for scan in outcome.scans[1:]],
             "order": list(wish.request.chain),
             "environment": _described(outcome.environment),
-            "notes": reply.notes,
+            "notes": [*_notes_beside(wish.source, outcome.scans[0]), *reply.notes],
             "guards": dict(result.guards),
             "sandbox": {
                 "seconds": result.report.seconds,
@@ -255,6 +282,12 @@ def _seal(progress: Progress, wish: Wish, outcome: _Outcome, stored: Stored) -> 
         )
         progress.done(_sealed_in_words(version, wish.request, is_live=_is_live(version)))
         jobs.succeed(job, ml_model=version.ml_model, version=version)
+
+
+def _notes_beside(source: Source, scan: Mapping[str, Any]) -> list[str]:
+    """What came with the file, in sentences: an archive's choice, and own code with who allowed it."""
+    allowed = code_packages.sentence(source)
+    return [*([allowed] if allowed else []), *scan.get("archive", {}).get("notes", [])]
 
 
 def _described(environment: Environment | None) -> dict[str, str] | None:

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from predictions.ml.plan import Plan
 from predictions.ml.runtimes import OnnxRuntime
 from predictions.models import ModelVersion, SignatureRevision
 from predictions.registry import Registry, Runtime
-from predictions.sandbox import NativeServer
+from predictions.sandbox import NativeServer, StoredCode, StoredFile
 from predictions.services import environments, sources, storing
 from predictions.services.answer_cache import Outputs, Rows, answer_cache
 from predictions.services.connections import retried
@@ -271,15 +271,32 @@ def _load(version_id: int) -> Runtime:
     signature = Signature.from_document(version.current_revision.document).for_runtime()
     if version.runtime == ModelVersion.Runtime.NATIVE:
         server = NativeServer.of_files(
-            sources.stored_files(version.source),
+            _files_of(version),
             signature.to_document(),
             order=version.report.get("order") or (),
             python=_python_of(version),
+            code=_code_of(version),
         )
         server.start()
         return server
     data = repository.read_verified(version.artifact_key, version.artifact_sha256)
     return OnnxRuntime(data, Plan.from_document(version.plan or {}), signature)
+
+
+def _files_of(version: ModelVersion) -> list[StoredFile]:
+    """What the original library opens: the files as they came, or what lay in the archive that came."""
+    first, *more = sources.stored_files(version.source)
+    return [replace(first, key=version.artifact_key, sha256=version.artifact_sha256), *more]
+
+
+def _code_of(version: ModelVersion) -> StoredCode | None:
+    """The own code that the build found the version to need, None for nearly all."""
+    scans = [version.report.get("scan") or {}, *(version.report.get("scans") or [])]
+    documents = [scan["code"] for scan in scans if scan.get("code")]
+    source = version.source
+    if not documents or not source.code_key:
+        return None
+    return StoredCode(key=source.code_key, sha256=source.code_sha256, documents=documents)
 
 
 def _python_of(version: ModelVersion) -> Callable[[], Path] | None:

@@ -23,6 +23,7 @@ ABILITIES = {
     "change_mlmodel": gettext_lazy("Manage their own ML models"),
     "view_modelversion": gettext_lazy("See versions and build reports"),
     "view_signaturerevision": gettext_lazy("See edits of fields"),
+    "add_code_package": gettext_lazy("Bring own code beside a model file"),
     "view_source": gettext_lazy("See the files they uploaded"),
     "view_job": gettext_lazy("Follow their jobs"),
     "view_environment": gettext_lazy("See environments of other scikit-learn releases"),

@@ -16,10 +16,10 @@ def forget(source: Source) -> None:
     """Delete the bytes of a source that no version came from. The row stays: name, size, checksum, who and when."""
     if source.versions.exists():
         return
-    keys = [source.key, source.sample_key, *source.files.values_list("key", flat=True)]
-    Source.objects.filter(pk=source.pk).update(key="", sample_key="")
+    keys = [source.key, source.sample_key, source.code_key, *source.files.values_list("key", flat=True)]
+    Source.objects.filter(pk=source.pk).update(key="", sample_key="", code_key="")
     source.files.update(key="")
-    source.key = source.sample_key = ""
+    source.key = source.sample_key = source.code_key = ""
     for key in keys:
         repository.delete(key)
 

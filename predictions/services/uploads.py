@@ -14,6 +14,8 @@ from predictions import repository
 from predictions.errors import BadModelFile, NotAllowed, TooLarge
 from predictions.models import Source, SourceFile
 from predictions.repository import Stored
+from predictions.services import code_packages
+from predictions.services.code_packages import CodeFile
 from predictions.values import Actor
 
 MOST_FILES = 10
@@ -43,14 +45,17 @@ def receive(
     sample_stream: BinaryIO | None = None,
     sample_filename: str = "",
     more: Sequence[Upload] = (),
+    code: CodeFile | None = None,
 ) -> Source:
-    """Store a model file, those that belong to it and the sample beside them, unchanged with their checksums.
+    """Store a model file, those that belong to it, and the sample and own code beside them, unchanged with checksums.
 
     ``declared_size`` is how many bytes the sender promised. ``more``: further files of the same unit. Nothing is left behind when this raises:
-    NotAllowed for all but staff, BadModelFile (``empty``, ``truncated_upload``), TooLarge (``file_too_large``).
+    NotAllowed for all but staff (for ``code``: but administrators), BadModelFile (``empty``, ``truncated_upload``), TooLarge (``file_too_large``).
     """
     if not (actor.is_staff or actor.is_superuser):
         raise NotAllowed("Only staff can bring model files; ask an administrator for that permission.")
+    if code is not None:
+        code_packages.require_allowed(actor, code)
     if declared_size is not None and declared_size > settings.MAX_UPLOAD_BYTES:
         raise TooLarge(
             f"The file is larger than the {settings.MAX_UPLOAD_BYTES / 1e6:,.0f} MB this site accepts; "
@@ -68,6 +73,7 @@ def receive(
         _require_whole(stored.size, declared_size)
         sample = _store(sample_stream, kind="samples", keys=keys) if sample_stream is not None else None
         _require_rows(sample)
+        stored_code = code_packages.store(code, keys=keys) if code is not None else None
         extra = [(upload, _store(upload.stream, kind="sources", keys=keys)) for upload in more]
         for upload, found in extra:
             _require_whole(found.size, upload.declared_size)
@@ -80,6 +86,7 @@ def receive(
             sample_filename=clean_filename(sample_filename or "sample.csv") if sample else "",
             sample_key=sample.key if sample else "",
             uploaded_by_id=actor.user_id,
+            **code_packages.columns(code, stored_code, clean_filename(code.filename) if code else "", actor),
         )
     except BaseException:
         for key in keys:

@@ -57,6 +57,21 @@ def python(url: str, row: Mapping[str, Value], *, key_placeholder: str = KEY_PLA
     )
 
 
+OWN_CODE_CODES = ("own_code",)
+"""Error codes of a build that ended because of classes of the file's author."""
+
+
+def without_own_code() -> str:
+    """Lines that save the part of a model that needs no code of its author."""
+    return "\n".join(
+        [
+            "import joblib",
+            "inner = model.model  # the scikit-learn part inside your class; of a pipeline: pipeline[1:]",
+            "joblib.dump(inner, 'model.joblib')",
+        ]
+    )
+
+
 def csv_template(signature: Signature) -> str:
     """A CSV file to fill in: the header and one example row, as check_texts reads them."""
     return csv_text(signature, [example_row(signature)])

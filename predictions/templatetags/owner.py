@@ -11,6 +11,7 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from predictions.signature import snippets
 from predictions.web.model_card import parity_text
 
 register = template.Library()
@@ -45,6 +46,12 @@ KINDS = {
 def step_name(name: str) -> str:
     """A build step as people call it."""
     return str(STEPS.get(name, name))
+
+
+@register.filter
+def lines_without_own_code(job: Any) -> str:
+    """Lines of Python for whoever brought a file with classes of its author; nothing after any other end."""
+    return snippets.without_own_code() if job.error_code in snippets.OWN_CODE_CODES else ""
 
 
 @register.filter

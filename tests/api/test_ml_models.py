@@ -157,6 +157,23 @@ def test_others_may_not(people: People, caller: str, status: int, code: str) -> 
     assert not Source.objects.exists()
 
 
+def test_an_administrator_may_bring_code_beside_a_file(people: People) -> None:
+    code = SimpleUploadedFile("own.whl", b"a package")
+    response = people.root.upload("models", _form(code=code, main_module="app"))
+    assert response.status_code == 202, response.content
+    source = Source.objects.get()
+    assert (source.code_filename, source.code_main_module) == ("own.whl", "app")
+    assert source.code_allowed_by == people.accounts["root"]
+
+
+@pytest.mark.parametrize("caller", ["staff", "staff_key"])
+def test_other_staff_may_not_bring_code(people: People, caller: str) -> None:
+    form = _form(code=SimpleUploadedFile("own.whl", b"a package"))
+    document = problem(people.all()[caller].upload("models", form), 403, "not_allowed")
+    assert "administrator" in document["detail"]
+    assert not Source.objects.exists()
+
+
 @pytest.mark.parametrize(
     ("fields", "field"),
     [

@@ -168,6 +168,24 @@ def test_what_failed_its_proof_and_was_not_asked_to_be_live_is_told_of(
     assert "is built and waits" in out
 
 
+def test_own_code_goes_along_and_its_lack_shows_a_way(
+    root: User, file: Path, work: Callable[..., None], tmp_path: Path
+) -> None:
+    package = tmp_path / "own.whl"
+    package.write_bytes(b"a package")
+    work(_claim, lambda job: jobs.fail(job, "own_code", "It needs `Twice`, which is not here."))
+    with pytest.raises(CommandError, match=r"(?s)^It needs `Twice`.*joblib\.dump\(inner"):
+        _run(file, "--name", "Sum", "--code", package, "--main-module", "app")
+    source = Source.objects.get()
+    assert (source.code_filename, source.code_main_module, source.code_allowed_by) == ("own.whl", "app", root)
+
+
+def test_an_owner_who_may_not_bring_code_is_told_so(root: User, file: Path) -> None:
+    User.objects.create_user("ann", is_staff=True)
+    with pytest.raises(CommandError, match="Only an administrator"):
+        _run(file, "--name", "Sum", "--owner", "ann", "--code", file)
+
+
 def test_a_failed_build_ends_with_its_reason(root: User, file: Path, work: Callable[..., None]) -> None:
     work(_claim, _fail)
     with pytest.raises(CommandError, match=r"^This is a picture; bring a model file\.$"):

@@ -19,11 +19,26 @@ from predictions.signature.schema import example_row
 class MLModelCreateIn(serializers.Serializer[Any]):
     """A model file, and what to do with it."""
 
-    file = serializers.FileField(allow_empty_file=True, help_text=".joblib, .pkl, .skops or .onnx")
+    file = serializers.FileField(
+        allow_empty_file=True, help_text=".joblib, .pkl, .skops, .onnx, or a zip of an MLflow folder"
+    )
     name = serializers.CharField(max_length=120)
     description = serializers.CharField(required=False, default="", allow_blank=True, max_length=10_000)
     sample = serializers.FileField(
         required=False, allow_null=True, default=None, help_text="A CSV of typical rows, with a header."
+    )
+    code = serializers.FileField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="A wheel or zip with the model's own classes. Administrators only; it runs in this model's sandbox.",
+    )
+    main_module = serializers.CharField(
+        required=False,
+        default="",
+        allow_blank=True,
+        max_length=200,
+        help_text="The module in `code` that defines what the training script itself defined.",
     )
     live = serializers.BooleanField(required=False, default=False, help_text="Go live when it is built.")
     visibility = serializers.ChoiceField(

@@ -20,6 +20,7 @@ from predictions.models import Job, MLModel, ModelVersion
 from predictions.selectors import ml_models, proofs
 from predictions.selectors.targets import live_target
 from predictions.services import explaining
+from predictions.services.code_packages import CodeFile
 from predictions.services.uploads import Upload
 from predictions.signature import layer_yaml, snippets
 from predictions.signature.fields import Signature
@@ -63,6 +64,17 @@ class Command(BaseCommand):
         parser.add_argument(
             "--layer", metavar="LAYER.YAML", help="what people give and how the columns are made of it"
         )
+        parser.add_argument(
+            "--code",
+            metavar="PACKAGE.WHL",
+            help="wheel or zip with the model's own classes; administrators only",
+        )
+        parser.add_argument(
+            "--main-module",
+            metavar="NAME",
+            default="",
+            help="the module in --code that defines what the training script itself defined",
+        )
         parser.add_argument("--description", default="", help="one or two sentences for its page")
         parser.add_argument(
             "--visibility",
@@ -93,7 +105,7 @@ class Command(BaseCommand):
         if job.status == Job.Status.CANCELLED:
             raise CommandError("Somebody cancelled the build.")
         if job.status == Job.Status.FAILED:
-            raise CommandError(job.error_message or f"The build failed; its log: {follow}")
+            raise CommandError(_reason(job) or f"The build failed; its log: {follow}")
         self._tell(job, options)
 
     def _explain(self, files: list[Path]) -> None:
@@ -116,6 +128,7 @@ class Command(BaseCommand):
             layer=_layer(options["layer"]),
         )
         sample = Path(options["sample"]) if options["sample"] else None
+        code = Path(options["code"]) if options["code"] else None
         with ExitStack() as files:
             try:
                 return dispatch.build(
@@ -130,6 +143,13 @@ class Command(BaseCommand):
                         Upload(files.enter_context(_opened(path)), path.name, path.stat().st_size)
                         for path in paths[1:]
                     ],
+                    code=CodeFile(
+                        stream=files.enter_context(_opened(code)),
+                        filename=code.name,
+                        main_module=options["main_module"],
+                    )
+                    if code
+                    else None,
                 )
             except DeskError as error:
                 raise CommandError(error.message) from None
@@ -191,6 +211,11 @@ class Command(BaseCommand):
     def _address(self, options: dict[str, Any], name: str, *args: Any) -> str:
         base: str = options["base_url"]
         return urljoin(base.rstrip("/") + "/", reverse(name, args=args).lstrip("/"))
+
+
+def _reason(job: Job) -> str:
+    advice = snippets.without_own_code() if job.error_code in snippets.OWN_CODE_CODES else ""
+    return f"{job.error_message}\n\n{advice}" if advice else job.error_message
 
 
 def _opened(file: Path) -> BinaryIO:

@@ -13,7 +13,9 @@ class UploadForm(forms.Form):
 
     file = forms.FileField(
         label=_("Model file"),
-        help_text=_("A fitted estimator or pipeline saved with joblib, pickle or skops, or an ONNX graph."),
+        help_text=_(
+            "A fitted estimator or pipeline saved with joblib, pickle or skops, an ONNX graph, or a zip of an MLflow folder."
+        ),
         allow_empty_file=True,
         error_messages={"required": _("Choose the file that holds the trained estimator.")},
     )
@@ -37,6 +39,23 @@ class UploadForm(forms.Form):
             "A CSV with some typical cases: it gives types, ranges, categories and an example. Not kept as answers."
         ),
     )
+    code = forms.FileField(
+        label=_("Code package"),
+        required=False,
+        allow_empty_file=True,
+        help_text=_(
+            "Only for a model with classes of its author: a wheel or zip with the modules that define them. It runs in "
+            "the sandbox of this model alone."
+        ),
+    )
+    main_module = forms.CharField(
+        label=_("Main module"),
+        required=False,
+        max_length=200,
+        help_text=_(
+            "The module in the package that defines what the training script itself defined. Often not needed."
+        ),
+    )
     visibility = forms.ChoiceField(
         label=_("Who may use it"), choices=MLModel.Visibility.choices, initial=MLModel.Visibility.PRIVATE
     )
@@ -45,6 +64,13 @@ class UploadForm(forms.Form):
         required=False,
         help_text=_("Otherwise look at the report first and go live with one click."),
     )
+
+
+class UploadWithoutCodeForm(UploadForm):
+    """For those who may not bring code: the fields are not there, and what is sent for them is not read."""
+
+    code = None  # type: ignore[assignment]
+    main_module = None  # type: ignore[assignment]
 
 
 class DescribeForm(forms.Form):

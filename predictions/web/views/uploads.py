@@ -12,8 +12,9 @@ from predictions import dispatch
 from predictions.errors import DeskError, TryLater
 from predictions.models import Job
 from predictions.selectors import ml_models
+from predictions.services.code_packages import CodeFile
 from predictions.values import BuildRequest
-from predictions.web.forms.uploads import UploadForm
+from predictions.web.forms.uploads import UploadForm, UploadWithoutCodeForm
 from predictions.web.http import actor_of
 
 
@@ -21,10 +22,12 @@ from predictions.web.http import actor_of
 @require_http_methods(["GET", "POST"])
 def upload(request: HttpRequest) -> HttpResponse:
     """The form, and the build it starts."""
-    if not ml_models.may_bring(actor_of(request)):
+    actor = actor_of(request)
+    if not ml_models.may_bring(actor):
         raise PermissionDenied
+    form_class = UploadForm if ml_models.may_bring_code(actor) else UploadWithoutCodeForm
     if request.method == "POST":
-        form = UploadForm(request.POST, request.FILES)
+        form = form_class(request.POST, request.FILES)
         if form.is_valid():
             try:
                 return redirect("job", _start(request, form).pk)
@@ -34,13 +37,13 @@ def upload(request: HttpRequest) -> HttpResponse:
         else:
             status = 422
     else:
-        form, status = UploadForm(initial={"name": request.GET.get("name", "")}), 200
+        form, status = form_class(initial={"name": request.GET.get("name", "")}), 200
     return render(request, "predictions/uploads/form.html", {"form": form}, status=status)
 
 
 def _start(request: HttpRequest, form: UploadForm) -> Job:
     data = form.cleaned_data
-    file, sample = data["file"], data["sample"]
+    file, sample, code = data["file"], data["sample"], data.get("code")
     return dispatch.build(
         actor=actor_of(request),
         request=BuildRequest(
@@ -54,4 +57,5 @@ def _start(request: HttpRequest, form: UploadForm) -> Job:
         declared_size=file.size,
         sample_stream=sample or None,
         sample_filename=sample.name if sample else "",
+        code=CodeFile(stream=code, filename=code.name, main_module=data["main_module"]) if code else None,
     )
