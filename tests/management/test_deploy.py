@@ -18,6 +18,7 @@ from django.core.management import CommandError, call_command
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
+from predictions import gateway
 from predictions.errors import TryLater
 from predictions.management.commands import deploy
 from predictions.management.following import NOBODY
@@ -46,7 +47,7 @@ def file(tmp_path: Path) -> Path:
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """No worker runs here: the example that the command has answered at the end counts as answered."""
     slugs: list[str] = []
-    monkeypatch.setattr(deploy.gateway, "probe", lambda target, seconds: slugs.append(target.slug))
+    monkeypatch.setattr(gateway, "probe", lambda target, seconds: slugs.append(target.slug))
     return slugs
 
 
@@ -114,7 +115,7 @@ def test_a_version_that_does_not_answer_yet_is_told(
     def late(target: Any, seconds: float) -> None:
         raise TryLater("No worker answered in time.")
 
-    monkeypatch.setattr(deploy.gateway, "probe", late)
+    monkeypatch.setattr(gateway, "probe", late)
     work(_claim, _finish(live=True))
     out = _run(file, "--name", "Sum", "--live")
     assert "gave no answer to its example yet: No worker answered in time." in out
