@@ -123,6 +123,9 @@ def _recipes(needs: Needs, interpreter: Interpreter, era: Era, release: str) -> 
 def _requirements(needs: Needs, interpreter: Interpreter, era: Era, release: str) -> tuple[str, ...]:
     found = [f"scikit-learn=={release}", *_with_bounds(_packages(needs, era, release))]
     found += [_library(name, version, era) for name, version in sorted(needs.libraries.items())]
+    if "xgboost" in needs.libraries:
+        # Up to 1.6 it looks for other libraries with pkg_resources, which later setuptools no longer hold.
+        found.append("setuptools<81")
     if needs.skops and interpreter.minor >= _SKOPS_SINCE:
         found.append("skops")
     return tuple(found)
