@@ -19,6 +19,7 @@ from predictions.models import Deployment, Job, ModelVersion
 from predictions.selectors.targets import Target
 from predictions.services import deployments, jobs, score_files, sources, uploads
 from predictions.services.code_packages import CodeFile
+from predictions.services.sorting import Upload
 from predictions.values import Actor, BuildRequest
 
 logger = logging.getLogger(__name__)
@@ -42,10 +43,10 @@ def build(
     declared_size: int | None = None,
     sample_stream: BinaryIO | None = None,
     sample_filename: str = "",
-    more: Sequence[uploads.Upload] = (),
+    more: Sequence[Upload] = (),
     code: CodeFile | None = None,
 ) -> Job:
-    """Store a model file (``more``: with those that belong to it) and start turning it into a version. Returns the job to follow.
+    """Store a model file (``more``: with those that belong to it, in any order) and start turning it into a version. Returns the job to follow.
 
     Raises NotAllowed, BadModelFile, TooLarge, DeskError for an unusable name.
     """

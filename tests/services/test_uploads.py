@@ -12,8 +12,9 @@ from pytest_django.fixtures import Settings
 
 from predictions import repository
 from predictions.errors import BadModelFile, NotAllowed, TooLarge
-from predictions.models import Source
-from predictions.services import uploads
+from predictions.models import Source, SourceFile
+from predictions.services import sources, uploads
+from predictions.services.sorting import Upload
 from predictions.values import Actor
 
 pytestmark = pytest.mark.django_db
@@ -138,3 +139,55 @@ def _fail(**columns: object) -> Source:
 )
 def test_names_of_files_are_made_harmless(sent: str, kept: str) -> None:
     assert uploads.clean_filename(sent) == kept
+
+
+def test_files_that_belong_together_are_one_source_with_their_rows(staff: Actor, artifacts_dir: Path) -> None:
+    more = [Upload(io.BytesIO(b"x\n1\n"), "rows.csv"), Upload(io.BytesIO(b"\x80scaler"), "dir/scaler.pkl", 7)]
+    source = uploads.receive(actor=staff, stream=io.BytesIO(b'["x"]'), filename="names.json", more=more)
+    found: list[Source | SourceFile] = [source, *source.files.all()]
+    assert [(one.filename, one.size) for one in found] == [("scaler.pkl", 7), ("names.json", 5)]
+    assert [repository.read_verified(one.key, one.sha256) for one in found] == [b"\x80scaler", b'["x"]']
+    assert source.sample_filename == "rows.csv"
+    sources.forget(source)
+    assert not [path for path in artifacts_dir.rglob("*") if path.is_file()]
+    assert {one.key for one in Source.objects.get().files.all()} == {""}
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_files_are_together_no_larger_than_one_may_be(
+    staff: Actor, artifacts_dir: Path, settings: Settings, declared: bool
+) -> None:
+    settings.MAX_UPLOAD_BYTES = 2_000_000
+    size = 1_500_000
+    more = [Upload(io.BytesIO(bytes(size)), "b.pkl", size if declared else None)]
+    with pytest.raises(TooLarge, match="together larger than the 2 MB") as caught:
+        uploads.receive(actor=staff, stream=io.BytesIO(bytes(size)), filename="a.pkl", more=more)
+    assert caught.value.code == "file_too_large"
+    assert nothing_is_left(artifacts_dir)
+
+
+@pytest.mark.parametrize(
+    ("upload", "code", "words"),
+    [
+        (Upload(io.BytesIO(b""), "b.pkl"), "empty", r"^b\.pkl is empty"),
+        (Upload(io.BytesIO(b""), "b.csv"), "empty_sample", "sample file is empty"),
+        (Upload(io.BytesIO(b"\x80b"), "b.pkl", 90), "truncated_upload", "2 of 90 bytes"),
+        (Upload(io.BytesIO(b"a\n1\n"), "b.csv", 90), "truncated_upload", "4 of 90 bytes"),
+    ],
+)
+def test_one_bad_file_of_several_takes_the_others_with_it(
+    staff: Actor, artifacts_dir: Path, upload: Upload, code: str, words: str
+) -> None:
+    upload.stream.seek(0)
+    with pytest.raises(BadModelFile, match=words) as caught:
+        uploads.receive(actor=staff, stream=io.BytesIO(b"\x80model"), filename="a.pkl", more=[upload])
+    assert caught.value.code == code
+    assert nothing_is_left(artifacts_dir)
+
+
+def test_more_files_than_make_sense_are_refused(staff: Actor, artifacts_dir: Path) -> None:
+    more = [Upload(io.BytesIO(b"\x80m"), f"{number}.pkl") for number in range(uploads.MOST_FILES)]
+    with pytest.raises(TooLarge, match=f"{uploads.MOST_FILES + 1} files") as caught:
+        uploads.receive(actor=staff, stream=io.BytesIO(b"\x80model"), filename="a.pkl", more=more)
+    assert caught.value.code == "too_many_files"
+    assert nothing_is_left(artifacts_dir)

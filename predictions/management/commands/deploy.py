@@ -21,7 +21,8 @@ from predictions.selectors import ml_models, proofs
 from predictions.selectors.targets import live_target
 from predictions.services import explaining
 from predictions.services.code_packages import CodeFile
-from predictions.services.uploads import Upload
+from predictions.services.sorting import Upload, chain_of, sorted_out
+from predictions.services.uploads import clean_filename
 from predictions.signature import layer_yaml, snippets
 from predictions.signature.fields import Signature
 from predictions.signature.schema import example_row
@@ -39,12 +40,15 @@ class Command(BaseCommand):
     did not go live as was asked.
     """
 
-    help = "Turn a model file (.joblib, .pkl, .skops, .onnx) into a page and an API, and show how it goes."
+    help = "Turn a model file (.joblib, .pkl, .skops, .onnx), or several that belong together, into a page and an API."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """The file, its name, and what to do with it."""
         parser.add_argument(
-            "files", nargs="+", metavar="FILE", help="the model file and those that belong to it"
+            "files",
+            nargs="+",
+            metavar="FILE",
+            help="the model file and those that belong to it, in any order",
         )
         parser.add_argument(
             "--name", help="what people call it; an own one gets a new version (needed but for --explain)"
@@ -53,7 +57,9 @@ class Command(BaseCommand):
             "--explain", action="store_true", help="say what the files hold and would become, and do nothing"
         )
         parser.add_argument(
-            "--sample", metavar="ROWS.CSV", help="typical rows: gives types, ranges, examples"
+            "--sample",
+            metavar="ROWS.CSV",
+            help="typical rows: gives types, ranges, examples (may stand among the files)",
         )
         parser.add_argument(
             "--chain",
@@ -108,13 +114,17 @@ class Command(BaseCommand):
             raise CommandError(_reason(job) or f"The build failed; its log: {follow}")
         self._tell(job, options)
 
-    def _explain(self, files: list[Path]) -> None:
-        for file in files:
-            _opened(file).close()
+    def _explain(self, paths: list[Path]) -> None:
         try:
-            lines = explaining.explain(files)
+            with ExitStack() as held:
+                files, rows = sorted_out(
+                    [Upload(held.enter_context(_opened(path)), str(path)) for path in paths]
+                )
+            lines = explaining.explain([Path(file.filename) for file in files])
         except DeskError as error:
             raise CommandError(error.message) from None
+        if rows is not None:
+            lines.append(f"Typical rows: {clean_filename(rows.filename)}.")
         self.stdout.write("\n".join(lines))
 
     def _start(self, paths: list[Path], options: dict[str, Any]) -> Job:
@@ -124,7 +134,7 @@ class Command(BaseCommand):
             description=options["description"],
             go_live=options["live"],
             visibility=options["visibility"],
-            chain=[name.strip() for name in options["chain"].split(",") if name.strip()],
+            chain=chain_of(options["chain"]),
             layer=_layer(options["layer"]),
         )
         sample = Path(options["sample"]) if options["sample"] else None
