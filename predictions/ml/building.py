@@ -129,6 +129,7 @@ def build_estimator(
             "questions": list(inspection.questions),
             "chain": unit.chain,
             "hints": unit.hints,
+            "beside": unit.beside,
         },
         "libraries": libraries(),
         "notes": [*unit.notes, *inspection.notes],

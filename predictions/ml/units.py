@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from predictions.ml.chains import chained, output_count
 from predictions.ml.known_inputs import input_count
 from predictions.ml.opening import open_estimator
 from predictions.ml.unit_parts import Part, is_model_key, parts_in, texts_of
+
+MOST_BESIDE = 50
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,8 @@ class Unit:
     """``estimator`` takes rows and answers. ``chain`` says for people what it is made of, the first step first.
 
     names: of its inputs, where a list beside it says them. class_texts: by place in ``classes_``. hints: what the files
-    say about the app around the model (``threshold``, ``value_maps``); nothing of it is applied.
+    say about the app around the model (``threshold``, ``value_maps``); nothing of it is applied. beside: what else lay
+    in the files, each with its role and whether something of it was used.
     """
 
     estimator: Any
@@ -41,6 +44,7 @@ class Unit:
     names: list[str] | None = None
     class_texts: list[str] | None = None
     hints: dict[str, Any] = field(default_factory=dict)
+    beside: list[dict[str, Any]] = field(default_factory=list)
 
 
 def open_unit(files: Sequence[UnitFile], order: Sequence[str] = ()) -> Unit:
@@ -69,7 +73,7 @@ def open_unit(files: Sequence[UnitFile], order: Sequence[str] = ()) -> Unit:
         class_texts=_class_texts(parts, predictor.found),
         hints=_hints(parts),
     )
-    return unit
+    return replace(unit, beside=_beside(parts, [*steps, predictor], unit))
 
 
 def _opened(file: UnitFile) -> tuple[Any, list[str]]:
@@ -119,6 +123,34 @@ def _described(parts: Sequence[Part]) -> list[dict[str, Any]]:
     ]
 
 
+def _beside(parts: Sequence[Part], chain: Sequence[Part], unit: Unit) -> list[dict[str, Any]]:
+    """What is not in the chain: lists, texts, measures, and estimators that are not asked."""
+    used = {
+        "names": lambda part: unit.names is not None and texts_of(part.found) == unit.names,
+        "labels": lambda part: (
+            unit.class_texts is not None and _texts_of_encoder(part.found) == unit.class_texts
+        ),
+        "classes": lambda part: unit.class_texts is not None,
+        "threshold": lambda part: "threshold" in unit.hints,
+        "maps": lambda part: "value_maps" in unit.hints,
+    }
+    rest = [part for part in parts if not any(part is step for step in chain)]
+    return [
+        {
+            "file": part.file,
+            "key": part.key,
+            "role": part.role,
+            "class": type(part.found).__name__,
+            "used": part.role in used and bool(used[part.role](part)),
+        }
+        for part in rest[:MOST_BESIDE]
+    ]
+
+
+def _texts_of_encoder(encoder: Any) -> list[str]:
+    return [str(text) for text in np.asarray(encoder.classes_).tolist()]
+
+
 def _names(parts: Sequence[Part], estimator: Any) -> list[str] | None:
     """The one list of names that is as long as the estimator takes columns."""
     width = input_count(estimator)
@@ -136,7 +168,7 @@ def _class_texts(parts: Sequence[Part], predictor: Any) -> list[str] | None:
     coded = codes == list(range(len(codes)))
     for part in parts:
         if part.role == "labels" and coded:
-            encoded = [str(text) for text in np.asarray(part.found.classes_).tolist()]
+            encoded = _texts_of_encoder(part.found)
             if len(encoded) == len(codes):
                 return encoded
         if part.role == "classes":

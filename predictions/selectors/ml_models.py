@@ -67,6 +67,7 @@ def versions(ml_model: MLModel) -> QuerySet[ModelVersion]:
     live = Deployment.objects.filter(version=OuterRef("pk"), role=Deployment.Role.LIVE, ended_at=None)
     return (
         ml_model.versions.select_related("source", "current_revision", "created_by")
+        .prefetch_related("source__files")
         .annotate(is_live=Exists(live))
         .order_by("-number")
     )

@@ -206,3 +206,32 @@ def test_a_scaler_alone_is_told_what_is_missing(tmp_path: Path) -> None:
     error = refusal(tmp_path, scaler=StandardScaler().fit(ROWS), encoder=LabelEncoder().fit(["a"]))
     assert error.code == "no_predict"
     assert "scaler.pkl" in error.message
+
+
+def test_what_is_not_in_the_chain_is_told_with_what_became_of_it(tmp_path: Path) -> None:
+    model, other = LogisticRegression().fit(ROWS, CODES), LogisticRegression(C=2).fit(ROWS, CODES)
+    bundle = {
+        "model": model,
+        "baseline": other,
+        "columns": NAMES,
+        "numeric_columns": NAMES[:2],
+        "cutoff": 0.3,
+        "score": 0.9,
+    }
+    encoders = {"right": LabelEncoder().fit(["a", "b", "c"]), "wrong": LabelEncoder().fit(["a", "b"])}
+    unit = opened(tmp_path, bundle=bundle, **encoders)
+    told = {(part["file"], part["key"]): (part["role"], part["used"]) for part in unit.beside}
+    assert told == {
+        ("bundle.pkl", "baseline"): ("predictor", False),
+        ("bundle.pkl", "columns"): ("names", True),
+        ("bundle.pkl", "numeric_columns"): ("names", False),
+        ("bundle.pkl", "cutoff"): ("threshold", True),
+        ("bundle.pkl", "score"): ("other", False),
+        ("right.pkl", ""): ("labels", True),
+        ("wrong.pkl", ""): ("labels", False),
+    }
+
+
+def test_a_file_alone_tells_of_nothing_beside_it(tmp_path: Path) -> None:
+    unit = opened(tmp_path, model=LogisticRegression().fit(ROWS, CODES))
+    assert (unit.chain, unit.beside) == ([], [])
