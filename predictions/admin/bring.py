@@ -6,18 +6,14 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
+from predictions.file_fields import chain_field, unit_field
 from predictions.models import MLModel
 
 
 class BringForm(forms.Form):
-    """Shape only; what the file is, the build finds out."""
+    """Shape only; what the files are, the build finds out."""
 
-    file = forms.FileField(
-        label=_("Model file"),
-        allow_empty_file=True,
-        help_text=_("A fitted estimator or pipeline saved with joblib, pickle or skops, or an ONNX graph."),
-        error_messages={"required": _("Choose the file that holds the trained estimator.")},
-    )
+    file = unit_field()
     name = forms.CharField(
         label=_("Name"),
         max_length=120,
@@ -31,12 +27,6 @@ class BringForm(forms.Form):
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
         help_text=_("One or two sentences for the people who will use it."),
     )
-    sample = forms.FileField(
-        label=_("Sample rows"),
-        required=False,
-        allow_empty_file=True,
-        help_text=_("A CSV with typical cases: it gives types, ranges, categories and an example."),
-    )
     visibility = forms.ChoiceField(
         label=_("Visible to"),
         choices=MLModel.Visibility.choices,
@@ -48,5 +38,7 @@ class BringForm(forms.Form):
         required=False,
         help_text=_("Otherwise read the report first and go live with one click."),
     )
+
+    chain = chain_field(widget=UnfoldAdminTextInputWidget)
 
     use_required_attribute = False

@@ -26,6 +26,7 @@ from predictions.selectors import desk, ml_models, proofs
 from predictions.selectors.desk import RECENT_CAP, Counted
 from predictions.services import deployments
 from predictions.services import ml_models as ml_model_services
+from predictions.services.sorting import Upload, chain_of
 from predictions.values import BuildRequest
 
 
@@ -127,7 +128,7 @@ class MLModelAdmin(DeskAdmin):
 
     def _start(self, request: HttpRequest, form: BringForm) -> Any:
         data = form.cleaned_data
-        file, sample = data["file"], data["sample"]
+        first, *more = data["file"]
         return dispatch.build(
             actor=self.actor(request),
             request=BuildRequest(
@@ -135,12 +136,12 @@ class MLModelAdmin(DeskAdmin):
                 description=data["description"],
                 go_live=data["go_live"],
                 visibility=data["visibility"],
+                chain=chain_of(data["chain"]),
             ),
-            stream=file,
-            filename=file.name,
-            declared_size=file.size,
-            sample_stream=sample or None,
-            sample_filename=sample.name if sample else "",
+            stream=first,
+            filename=first.name,
+            declared_size=first.size,
+            more=[Upload(file, file.name, file.size) for file in more],
         )
 
     # --- One ml_model -------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from predictions.models import MLModel
 from predictions.selectors import ml_models
 from predictions.services import code_packages
 from predictions.services.code_packages import CodeFile
+from predictions.services.sorting import Upload, chain_of
 from predictions.values import BuildRequest
 
 FORM_BYTES = 1_000_000
@@ -36,7 +37,7 @@ class MLModels(DeskView):
 
     @property
     def max_body_bytes(self) -> int:  # type: ignore[override]
-        """A model file, a sample and a code package."""
+        """The files of a model, a sample and a code package."""
         beside = int(settings.MAX_REQUEST_BYTES) + code_packages.MAX_BYTES
         return int(settings.MAX_UPLOAD_BYTES) + beside + FORM_BYTES
 
@@ -61,15 +62,19 @@ class MLModels(DeskView):
     @extend_schema(
         operation_id="create_model",
         tags=["models"],
-        summary="Bring a model file",
-        description="Starts a build. Follow it at the address in the Location header. Staff accounts only.",
+        summary="Bring a model file, or several that belong together",
+        description=(
+            "Starts a build. Follow it at the address in the Location header. Files that belong together (a model and its "
+            "scaler, say) are put in order by what they take and give. Staff accounts only."
+        ),
         request={"multipart/form-data": MLModelCreateIn},
         responses={202: OpenApiResponse(JobDetailOut, "The build was started.")},
     )
     def post(self, request: Request) -> Response:
-        """Store the file and start its build."""
+        """Store the files and start their build."""
         data = checked(MLModelCreateIn, request.data)
-        file, sample, code = data["file"], data["sample"], data["code"]
+        first, *more = data["file"]
+        sample, code = data["sample"], data["code"]
         job = dispatch.build(
             actor=self.actor,
             request=BuildRequest(
@@ -77,12 +82,14 @@ class MLModels(DeskView):
                 description=data["description"],
                 go_live=data["live"],
                 visibility=data["visibility"],
+                chain=chain_of(data["chain"]),
             ),
-            stream=file,
-            filename=file.name,
-            declared_size=file.size,
+            stream=first,
+            filename=first.name,
+            declared_size=first.size,
             sample_stream=sample,
             sample_filename=sample.name if sample else "",
+            more=[Upload(file, file.name, file.size) for file in more],
             code=CodeFile(stream=code, filename=code.name, main_module=data["main_module"]) if code else None,
         )
         body = JobDetailOut(job, context={"request": request}).data

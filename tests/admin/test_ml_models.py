@@ -149,8 +149,13 @@ def upload(client: Client, **data: object) -> Any:
 
 
 def test_a_file_becomes_a_job_to_follow(owner: User) -> None:
-    sample = SimpleUploadedFile("rows.csv", b"a,b\n1,2\n")
-    response = upload(client_of(owner), sample=sample, description="What it says.", go_live="on")
+    files = [
+        SimpleUploadedFile("rows.csv", b"a,b\n1,2\n"),
+        SimpleUploadedFile("model.joblib", b"bytes of a model"),
+        SimpleUploadedFile("scaler.joblib", b"bytes of a scaler"),
+    ]
+    asked = {"description": "What it says.", "go_live": "on", "chain": "scaler.joblib"}
+    response = upload(client_of(owner), file=files, **asked)
     job = Job.objects.get()
     assert response["Location"] == f"/admin/predictions/job/{job.pk}/change/"
     assert job.created_by == owner
@@ -160,6 +165,8 @@ def test_a_file_becomes_a_job_to_follow(owner: User) -> None:
         "rows.csv",
         16,
     )
+    assert [file.filename for file in job.source.files.all()] == ["scaler.joblib"]
+    assert job.request["chain"] == ["scaler.joblib"]
     assert {key: job.request[key] for key in ("name", "description", "go_live", "visibility")} == {
         "name": "Fresh",
         "description": "What it says.",

@@ -19,6 +19,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from pytest_django.fixtures import Settings
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.preprocessing import LabelEncoder, StandardScaler
 
 from deploy_site.supervisor import Supervisor
 from predictions.api import health
@@ -144,6 +145,34 @@ def test_an_upload_becomes_an_ml_model_that_answers_like_the_original(
     shares = dict(zip(estimator.classes_, estimator.predict_proba(pd.DataFrame([case]))[0], strict=True))
     assert answer["probabilities"] == pytest.approx(shares, abs=1e-6)
     problem(people.anonymous.get(f"models/{job['model']}"), 404, "not_found")
+
+
+def test_files_in_the_wrong_order_answer_as_the_steps_do_one_after_the_other(people: People) -> None:
+    random = np.random.default_rng(8)
+    table = pd.DataFrame({"age": random.normal(40, 9, 200), "dose": random.normal(300, 90, 200)})
+    names = np.where(table["age"] * 9 + table["dose"] > 650, "much", "little")
+    scaler, encoder = StandardScaler().fit(table), LabelEncoder().fit(names)
+    model = LogisticRegression().fit(scaler.transform(table), encoder.transform(names))
+    files = [SimpleUploadedFile("rows.csv", table.to_csv(index=False).encode())]
+    for name, found in (("model.pkl", model), ("labels.pkl", encoder), ("scaler.pkl", scaler)):
+        stream = io.BytesIO()
+        joblib.dump(found, stream)
+        files.append(SimpleUploadedFile(name, stream.getvalue()))
+    form = {"file": files, "name": "Doses", "live": "true", "visibility": "public"}
+    response = people.staff_key.upload("models", form)
+    assert response.status_code == 202, response.content
+    job = followed(people.staff_key, response.json()["id"])
+    assert job["status"] == "succeeded", job
+    version = MLModel.objects.get().versions.get()
+    assert [step["file"] for step in version.report["chain"]] == ["scaler.pkl", "model.pkl"]
+    cases = [{"age": 31.5, "dose": 280.0}, {"age": 52.25, "dose": 410.5}, {"age": 40.0, "dose": 289.0}]
+    body = people.anonymous.post(f"models/{job['model']}/predict", {"inputs": cases}).json()
+    expected = model.predict_proba(scaler.transform(pd.DataFrame(cases)))
+    for one, shares in zip(body["predictions"], expected, strict=True):
+        assert list(one["probabilities"].values()) == pytest.approx(list(shares), abs=1e-6)
+    labels = [one["label"] for one in body["predictions"]]
+    assert labels == list(encoder.inverse_transform(expected.argmax(axis=1)))
+    assert set(labels) == {"much", "little"}
 
 
 def test_a_second_file_is_a_second_version_and_the_first_is_one_call_away(people: People) -> None:

@@ -142,6 +142,53 @@ def test_staff_start_a_build(people: People, caller: str) -> None:
     assert people.all()[caller].get(f"jobs/{job.pk}").status_code == 200
 
 
+@pytest.mark.parametrize("name", ["file", "files"])
+def test_several_files_and_their_rows_come_in_parts_of_one_name(people: People, name: str) -> None:
+    files = [
+        SimpleUploadedFile("rows.csv", b"a,b\n1,2\n"),
+        SimpleUploadedFile("scaler.pkl", b"\x80a scaler"),
+        SimpleUploadedFile("model.pkl", b"\x80a model"),
+    ]
+    form = {name: files, "name": "New one", "chain": "scaler.pkl, pca.pkl"}
+    response = people.staff_key.upload("models", form)
+    assert response.status_code == 202, response.content
+    source = Source.objects.get()
+    assert (source.filename, source.sample_filename) == ("scaler.pkl", "rows.csv")
+    assert [(file.filename, file.size) for file in source.files.all()] == [("model.pkl", 8)]
+    assert Job.objects.get().request["chain"] == ["scaler.pkl", "pca.pkl"]
+
+
+def test_both_names_of_files_are_read(people: People) -> None:
+    form = _form(files=SimpleUploadedFile("scaler.joblib", b"more bytes"))
+    assert people.staff.upload("models", form).status_code == 202
+    source = Source.objects.get()
+    assert [source.filename, *source.files.values_list("filename", flat=True)] == [
+        "a.joblib",
+        "scaler.joblib",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "code"),
+    [
+        ({"file": None}, 400, "invalid_request"),
+        (
+            {"file": [SimpleUploadedFile("a.csv", b"a\n1\n"), SimpleUploadedFile("b.csv", b"a\n1\n")]},
+            422,
+            "no_model_file",
+        ),
+        ({"files": [SimpleUploadedFile(f"{n}.pkl", b"\x80") for n in range(10)]}, 413, "too_many_files"),
+        ({"files": SimpleUploadedFile("b.pkl", b"")}, 422, "empty"),
+    ],
+)
+def test_files_that_make_no_unit_are_refused_in_words(
+    people: People, fields: dict[str, Any], status: int, code: str
+) -> None:
+    form = {key: value for key, value in _form(**fields).items() if value is not None}
+    problem(people.staff.upload("models", form), status, code)
+    assert not Source.objects.exists()
+
+
 @pytest.mark.parametrize(
     ("caller", "status", "code"),
     [

@@ -123,3 +123,15 @@ def test_the_page_s_parts_are_served_by_this_site(people: People) -> None:
     page = people.anonymous.get("docs", Accept="text/html").content.decode()
     for source in re.findall(r'(?:src|href)="(/static/[^"]+)"', page):
         assert people.anonymous.get(source).status_code == 200, source
+
+
+def test_an_upload_takes_several_files(people: People) -> None:
+    document = _document(people, "staff")
+    content = document["paths"]["/api/v1/models"]["post"]["requestBody"]["content"]["multipart/form-data"]
+    form = document["components"]["schemas"][content["schema"]["$ref"].rpartition("/")[2]]
+    for name in ("file", "files"):
+        assert form["properties"][name]["type"] == "array"
+        assert form["properties"][name]["items"]["format"] == "binary"
+        assert "in any order" in form["properties"]["file"]["description"]
+    assert form["properties"]["sample"]["format"] == "binary"
+    assert form["required"] == ["name"]

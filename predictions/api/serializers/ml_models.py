@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -16,18 +17,45 @@ from predictions.signature.fields import Signature
 from predictions.signature.schema import example_row
 
 
-class MLModelCreateIn(serializers.Serializer[Any]):
-    """A model file, and what to do with it."""
+@extend_schema_field({"type": "string", "format": "binary"})
+class FileIn(serializers.FileField):
+    """The bytes of a file; the document would call it an address otherwise."""
 
-    file = serializers.FileField(
-        allow_empty_file=True, help_text=".joblib, .pkl, .skops, .onnx, or a zip of an MLflow folder"
+
+@extend_schema_field({"type": "array", "items": {"type": "string", "format": "binary"}})
+class FilesIn(serializers.ListField):
+    """One part or several of one name. What is wrong with one of them is wrong with the field."""
+
+    child = serializers.FileField(allow_empty_file=True)
+
+    def to_internal_value(self, data: Any) -> Any:
+        """The files. Raises ValidationError."""
+        try:
+            return super().to_internal_value(data)
+        except serializers.ValidationError as error:
+            detail: Any = error.detail
+            raise serializers.ValidationError(
+                next(iter(detail.values())) if isinstance(detail, dict) else detail
+            ) from None
+
+
+class MLModelCreateIn(serializers.Serializer[Any]):
+    """A model file, those that belong to it, and what to do with them."""
+
+    file = FilesIn(
+        required=False,
+        help_text=(
+            "The model (.joblib, .pkl, .skops, .onnx, or a zip of an MLflow folder). May be there several times: with the "
+            "scaler, encoder or vectorizer before it, a list of its columns (JSON), a CSV of typical rows; in any order."
+        ),
     )
+    files = FilesIn(required=False, help_text="The same as `file`, for programs that call several files so.")
     name = serializers.CharField(max_length=120)
     description = serializers.CharField(required=False, default="", allow_blank=True, max_length=10_000)
-    sample = serializers.FileField(
+    sample = FileIn(
         required=False, allow_null=True, default=None, help_text="A CSV of typical rows, with a header."
     )
-    code = serializers.FileField(
+    code = FileIn(
         required=False,
         allow_null=True,
         default=None,
@@ -44,6 +72,22 @@ class MLModelCreateIn(serializers.Serializer[Any]):
     visibility = serializers.ChoiceField(
         choices=MLModel.Visibility.choices, required=False, default=MLModel.Visibility.PRIVATE
     )
+    chain = serializers.CharField(
+        required=False,
+        default="",
+        allow_blank=True,
+        max_length=3000,
+        help_text=(
+            "Where a build asked for the order of several transformers: the names of their files with commas between them."
+        ),
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """All files in one list, ``file``. Raises ValidationError when there is none."""
+        files = [*attrs.get("file", ()), *attrs.pop("files", ())]
+        if not files:
+            raise serializers.ValidationError({"file": [_("Send the model file.")]}, code="required")
+        return {**attrs, "file": files}
 
 
 class MLModelLinksOut(serializers.Serializer[Any]):
@@ -142,6 +186,15 @@ class VersionLiveIn(serializers.Serializer[Any]):
     )
 
 
+class VersionFileOut(serializers.Serializer[Any]):
+    """A further file of a version that came as several."""
+
+    filename = serializers.CharField()
+    format = serializers.CharField()
+    sha256 = serializers.CharField()
+    size = serializers.IntegerField()
+
+
 class VersionOut(serializers.Serializer[Any]):
     """A sealed version, for the owner."""
 
@@ -155,6 +208,7 @@ class VersionOut(serializers.Serializer[Any]):
     format = serializers.CharField(source="source.format")
     sha256 = serializers.CharField(source="source.sha256")
     size = serializers.IntegerField(source="source.size", help_text="Bytes of the file as it was uploaded.")
+    files = VersionFileOut(source="source.files", many=True, help_text="What came together with that file.")
     served_size = serializers.IntegerField(source="artifact_size", help_text="Bytes of what answers.")
     libraries = serializers.JSONField()
     metrics = serializers.JSONField()

@@ -5,20 +5,14 @@ from __future__ import annotations
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from predictions.file_fields import FilesInput, chain_field, unit_field
 from predictions.models import MLModel
 
 
 class UploadForm(forms.Form):
-    """Shape only; what the file is, the build finds out."""
+    """Shape only; what the files are, the build finds out."""
 
-    file = forms.FileField(
-        label=_("Model file"),
-        help_text=_(
-            "A fitted estimator or pipeline saved with joblib, pickle or skops, an ONNX graph, or a zip of an MLflow folder."
-        ),
-        allow_empty_file=True,
-        error_messages={"required": _("Choose the file that holds the trained estimator.")},
-    )
+    file = unit_field(widget=FilesInput(attrs={"data-files": ""}))
     name = forms.CharField(
         label=_("Name"),
         max_length=120,
@@ -30,14 +24,6 @@ class UploadForm(forms.Form):
         required=False,
         widget=forms.Textarea(attrs={"rows": 2}),
         help_text=_("One or two sentences for the people who will use it."),
-    )
-    sample = forms.FileField(
-        label=_("Sample rows"),
-        required=False,
-        allow_empty_file=True,
-        help_text=_(
-            "A CSV with some typical cases: it gives types, ranges, categories and an example. Not kept as answers."
-        ),
     )
     code = forms.FileField(
         label=_("Code package"),
@@ -64,6 +50,7 @@ class UploadForm(forms.Form):
         required=False,
         help_text=_("Otherwise look at the report first and go live with one click."),
     )
+    chain = chain_field()
 
 
 class UploadWithoutCodeForm(UploadForm):

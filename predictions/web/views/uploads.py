@@ -13,6 +13,7 @@ from predictions.errors import DeskError, TryLater
 from predictions.models import Job
 from predictions.selectors import ml_models
 from predictions.services.code_packages import CodeFile
+from predictions.services.sorting import Upload, chain_of
 from predictions.values import BuildRequest
 from predictions.web.forms.uploads import UploadForm, UploadWithoutCodeForm
 from predictions.web.http import actor_of
@@ -43,7 +44,8 @@ def upload(request: HttpRequest) -> HttpResponse:
 
 def _start(request: HttpRequest, form: UploadForm) -> Job:
     data = form.cleaned_data
-    file, sample, code = data["file"], data["sample"], data.get("code")
+    first, *more = data["file"]
+    code = data.get("code")
     return dispatch.build(
         actor=actor_of(request),
         request=BuildRequest(
@@ -51,11 +53,11 @@ def _start(request: HttpRequest, form: UploadForm) -> Job:
             description=data["description"],
             go_live=data["go_live"],
             visibility=data["visibility"],
+            chain=chain_of(data["chain"]),
         ),
-        stream=file,
-        filename=file.name,
-        declared_size=file.size,
-        sample_stream=sample or None,
-        sample_filename=sample.name if sample else "",
+        stream=first,
+        filename=first.name,
+        declared_size=first.size,
+        more=[Upload(file, file.name, file.size) for file in more],
         code=CodeFile(stream=code, filename=code.name, main_module=data["main_module"]) if code else None,
     )
