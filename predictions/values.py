@@ -72,6 +72,7 @@ class BuildRequest:
     signature_edits: Mapping[str, Any] = field(default_factory=dict)
     is_default: bool = False
     chain: Sequence[str] = ()
+    runtime: Literal["auto", "native"] = "auto"
     layer: str = ""
     """The text of a ``layer.yaml``, applied after what an earlier version hands down."""
 

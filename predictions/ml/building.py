@@ -7,7 +7,7 @@ since 3.7; the ONNX side is loaded only when it is needed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Iterator
@@ -25,6 +25,7 @@ from predictions.ml.table import Table, read_table
 from predictions.ml.units import Unit, UnitFile, open_unit
 
 CONVERSION_SECONDS = 120.0
+AS_WISHED = "Served by the original library, as its owner wished."
 NO_CONVERTER = "Served by the original library: its environment has no ONNX converter."
 
 
@@ -61,7 +62,8 @@ def build_from_unit(
     """As ``build_from_file``, for one or several files that belong together.
 
     ``order``: file names in the order of the chain, where the owner said it. ``columns``: what is declared about the
-    inputs beside the files. Raises BadModelFile.
+    inputs beside the files. ``conversion_seconds``: how long a conversion to ONNX may take; 0 leaves the unit to its own
+    library. Raises BadModelFile.
     """
     with one_thread():
         table = read_table(sample) if sample else None
@@ -145,13 +147,16 @@ def _converted(
     seconds: float,
 ) -> tuple[Any, dict[str, Any]]:
     """The converted form or None, and for the report: why, the comparison, and seconds of each runtime."""
-    try:
-        converting = import_module("predictions.ml.converting")
-    except Exception:
+    converting, reason = None, AS_WISHED
+    if seconds > 0:
+        reason = NO_CONVERTER
         # Not installed for this Python, or of versions that do not fit each other: the original answers.
+        with suppress(Exception):
+            converting = import_module("predictions.ml.converting")
+    if converting is None:
         times = time_runtimes({"native": original}, [row.values for row in rows])
-        say("convert", NO_CONVERTER)
-        return None, {"parity": None, "reason": NO_CONVERTER, "timings_of_runtimes": times}
+        say("convert", reason)
+        return None, {"parity": None, "reason": reason, "timings_of_runtimes": times}
     outcome = converting.convert_and_compare(estimator, inspection.signature, original, rows, say, seconds)
     return outcome.converted, {
         "parity": outcome.parity,

@@ -49,7 +49,7 @@ def build(orders: Orders, payload: dict[str, Any]) -> dict[str, Any]:
     """Turn "source" (and "sample") into an artifact in ``out``, in the environment that the file was made with.
 
     payload: ``files``: a list of {"name", "file" in ``in``, "format"} as the scan found them, and ``order``, their names in the
-    order of the chain where somebody said so; ``code`` and ``columns`` from the scan's reports. Without ``files``, ``file_format`` of the one "source"; without that it is
+    order of the chain where somebody said so; ``code`` and ``columns`` from the scan's reports, ``runtime`` "native" for no conversion. Without ``files``, ``file_format`` of the one "source"; without that it is
     scanned here first.
     Returns what ``build_from_unit`` does, with ``artifact`` as a file name.
     """
@@ -72,6 +72,7 @@ def build(orders: Orders, payload: dict[str, Any]) -> dict[str, Any]:
         out=orders.scratch / "out",
         say=said,
         columns=declared.from_documents(payload.get("columns") or []),
+        conversion_seconds=0.0 if payload.get("runtime") == "native" else building.CONVERSION_SECONDS,
     )
     built["artifact"] = Path(built["artifact"]).name if built.get("artifact") else None
     return built

@@ -96,6 +96,7 @@ def build(job: Job, wish: Wish) -> None:
         payload = {
             "files": _listed(wish.source, scans),
             "order": list(wish.request.chain),
+            "runtime": wish.request.runtime,
             "code": [scan["code"] for scan in scans if scan.get("code")],
             "columns": scans[0].get("archive", {}).get("columns", []),
         }

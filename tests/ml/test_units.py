@@ -235,3 +235,15 @@ def test_what_is_not_in_the_chain_is_told_with_what_became_of_it(tmp_path: Path)
 def test_a_file_alone_tells_of_nothing_beside_it(tmp_path: Path) -> None:
     unit = opened(tmp_path, model=LogisticRegression().fit(ROWS, CODES))
     assert (unit.chain, unit.beside) == ([], [])
+
+
+def test_an_owner_may_keep_the_original_library(tmp_path: Path) -> None:
+    document = build_from_unit(
+        files=brought(tmp_path, model=LogisticRegression().fit(ROWS, CODES)),
+        sample=None,
+        out=tmp_path,
+        say=lambda step, words: None,
+        conversion_seconds=0,
+    )
+    assert (document["runtime"], document["artifact"]) == ("native", None)
+    assert document["report"]["reason"] == "Served by the original library, as its owner wished."

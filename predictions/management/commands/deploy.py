@@ -62,6 +62,12 @@ class Command(BaseCommand):
             help="typical rows: gives types, ranges, examples (may stand among the files)",
         )
         parser.add_argument(
+            "--runtime",
+            choices=["auto", "native"],
+            default="auto",
+            help="native: answer with the original library even where ONNX answers the same",
+        )
+        parser.add_argument(
             "--chain",
             default="",
             metavar="A.PKL,B.PKL",
@@ -135,6 +141,7 @@ class Command(BaseCommand):
             go_live=options["live"],
             visibility=options["visibility"],
             chain=chain_of(options["chain"]),
+            runtime=options["runtime"],
             layer=_layer(options["layer"]),
         )
         sample = Path(options["sample"]) if options["sample"] else None
