@@ -19,6 +19,10 @@ RELATIVE = 1e-4
 """How far an answer may be from the native one: absolutely for probabilities, relatively for numbers."""
 
 
+OUTLIERS = {"normal": 1, "anomaly": -1}
+"""What the site calls the two answers of an outlier detector, where its owner did not name them."""
+
+
 @dataclass(frozen=True)
 class Case:
     """One unit and what it should answer."""
@@ -66,7 +70,10 @@ def faults(case: Case, place: int, answer: Mapping[str, Any]) -> list[str]:
     if case.task == "regression":
         return _number_faults(answer.get("value"), case.labels[place])
     found = []
-    if not same_label(answer.get("label"), case.labels[place]):
+    label = answer.get("label")
+    if case.task == "outlier":
+        label = OUTLIERS.get(str(label), label)
+    if not same_label(label, case.labels[place]):
         found.append("label")
     if case.shares is not None and not _same_shares(case, answer.get("probabilities"), case.shares[place]):
         found.append("probabilities")

@@ -80,3 +80,10 @@ def test_totals_count_by_class_and_together() -> None:
     assert "| all | 3 | 1 (33%) | 1 | 1 |" in lines
     assert "| made for it | 1 | 5.0 | 5.0 |" in wild.times(outcomes)
     assert "| there already | 1 | 3.0 | 3.0 |" in wild.times(outcomes)
+
+
+def test_outliers_are_called_by_their_words(tmp_path: Path) -> None:
+    case = case_in(tmp_path, task="outlier", predict=[1, -1], predict_proba=None, classes=None)
+    assert wild_cases.faults(case, 0, {"label": "normal"}) == []
+    assert wild_cases.faults(case, 1, {"label": "normal"}) == ["label"]
+    assert wild_cases.faults(case, 1, {"label": "anomaly"}) == []
