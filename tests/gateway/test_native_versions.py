@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -126,27 +127,51 @@ def test_it_is_served_by_its_library_and_outlives_its_process(
     assert shares(answer(target, ROWS[:1]))[0] == pytest.approx(expected[0])
 
 
+def confined_one(worker: Supervisor, target: Target) -> psutil.Process:
+    """The process that opened the file and answers for ``target``; it has answered one row."""
+    before = servers_of(interactive(worker).group)
+    answer(target, ROWS[:1])
+    started = [one for one in servers_of(interactive(worker).group) if one not in before]
+    # It alone has no process below it.
+    (found,) = (one for one in started if not one.children())
+    return found
+
+
+def ask_twenty(target: Target, seconds: float) -> None:
+    gateway.answer(
+        target=target,
+        rows=target.validator.check_payload(ROWS[:20].tolist(), max_rows=500),
+        actor=Actor(visitor=uuid4()),
+        face="api",
+        seconds=seconds,
+    )
+
+
 def test_a_call_whose_process_is_killed_fails_whole_and_the_next_is_answered(
     worker: Supervisor, estimator: LabelPropagation
 ) -> None:
     target = factories.target(built(estimator))
-    before = servers_of(interactive(worker).group)
-    answer(target, ROWS[:1])
-    started = [one for one in servers_of(interactive(worker).group) if one not in before]
-    # The confined one has no process below it.
-    (hanging,) = (one for one in started if not one.children())
+    answering = confined_one(worker, target)
+    answering.suspend()
+    killer = threading.Timer(0.5, answering.kill)
+    killer.start()
+    with pytest.raises(DeskError):
+        ask_twenty(target, seconds=20)
+    killer.join()
+    assert len(answer(target, ROWS[:2])) == 2
+    assert Prediction.objects.count() == 3
+
+
+def test_one_that_hangs_is_ended_when_its_callers_have_gone_and_the_next_is_answered(
+    worker: Supervisor, estimator: LabelPropagation
+) -> None:
+    target = factories.target(built(estimator))
+    hanging = confined_one(worker, target)
     hanging.suspend()
-    try:
-        with pytest.raises(DeskError):
-            gateway.answer(
-                target=target,
-                rows=target.validator.check_payload(ROWS[:20].tolist(), max_rows=500),
-                actor=Actor(visitor=uuid4()),
-                face="api",
-                seconds=1.5,
-            )
-    finally:
-        hanging.kill()
+    with pytest.raises(DeskError):
+        ask_twenty(target, seconds=1.5)
+    # Long before the 30 s that a call may take where somebody waits for it.
+    hanging.wait(timeout=15)
     assert len(answer(target, ROWS[:2])) == 2
     assert Prediction.objects.count() == 3
 
