@@ -78,7 +78,7 @@ def chained(
     if len(fitting) > 1:
         shown = " or ".join(" then ".join(part.file for part in steps) for steps in fitting[:4])
         raise BadModelFile(
-            f"The files can be chained in several ways ({shown}). Say which with --chain, or bring one Pipeline.",
+            f"The files can be chained in several ways ({shown}). Say the order when you bring them again (--chain on the command line), or bring one Pipeline.",
             code="ambiguous_chain",
         )
     steps = list(fitting[0])

@@ -16,7 +16,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, transacti
 from predictions import repository, sandbox
 from predictions.environments import needs_of
 from predictions.errors import BadModelFile, DeskError
-from predictions.models import Environment, Job, ModelVersion, Source
+from predictions.models import Environment, Job, ModelVersion, Source, SourceFile
 from predictions.repository import Stored
 from predictions.sandbox import SandboxResult, Stopped, in_sandbox, listed
 from predictions.sandbox.configured import build_limits
@@ -145,7 +145,10 @@ def _copies(progress: Progress, source: Source, held: ExitStack) -> dict[str, Pa
     if source.code_key:
         files["code"] = held.enter_context(repository.local_copy(source.code_key, source.code_sha256))
         jobs.add_log(progress.job, code_packages.sentence(source))
-    progress.done(f"{source.filename}: {source.size:,} bytes, SHA-256 {source.sha256[:16]}…")
+    stored: list[Source | SourceFile] = [source, *source.files.order_by("place")]
+    progress.done(
+        "; ".join(f"{one.filename}: {one.size:,} bytes, SHA-256 {one.sha256[:16]}…" for one in stored)
+    )
     return files
 
 
