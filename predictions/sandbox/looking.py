@@ -22,7 +22,7 @@ def look(orders: Orders, name: str, payload: dict[str, Any], *, is_beside: bool 
     """Scan one file of ``in``; of an archive the model in it, which is left in ``out`` with a sample if it has one.
 
     payload: ``main_module``, see ``code_names.admitted``. ``is_beside``: other files were brought with it. Returns the scan's report as a document, with ``archive``
-    (what was taken from it) and ``code`` (how own code is activated) where there are such. Raises BadModelFile.
+    (what was taken from it) and ``package`` (how own code is activated) where there are such. Raises BadModelFile.
     """
     path = orders.scratch / "in" / name
     document: dict[str, Any] = {}
@@ -42,7 +42,7 @@ def look(orders: Orders, name: str, payload: dict[str, Any], *, is_beside: bool 
         report, code, said = names.admitted(report, package, folder, payload.get("main_module") or "")
         document["code_words"] = said
         if code is not None:
-            document["code"] = code
+            document["package"] = code
     scanning.require_acceptable(report, is_beside=is_beside)
     return {**report.to_document(), **document}
 
@@ -59,7 +59,7 @@ def words(report: dict[str, Any]) -> list[str]:
 def as_payload(report: dict[str, Any]) -> dict[str, Any]:
     """What a build in this same process needs of a look at "source"."""
     found = {
-        "code": [report["code"]] if report.get("code") else [],
+        "code": [report["package"]] if report.get("package") else [],
         "columns": report.get("archive", {}).get("columns", []),
         "file_format": report["format"],
     }

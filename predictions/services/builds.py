@@ -97,7 +97,7 @@ def build(job: Job, wish: Wish) -> None:
             "files": _listed(wish.source, scans),
             "order": list(wish.request.chain),
             "runtime": wish.request.runtime,
-            "code": [scan["code"] for scan in scans if scan.get("code")],
+            "code": [scan["package"] for scan in scans if scan.get("package")],
             "columns": scans[0].get("archive", {}).get("columns", []),
         }
         result = held.enter_context(_opened(progress, files, payload, environment))

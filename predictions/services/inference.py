@@ -292,7 +292,7 @@ def _files_of(version: ModelVersion) -> list[StoredFile]:
 def _code_of(version: ModelVersion) -> StoredCode | None:
     """The own code that the build found the version to need, None for nearly all."""
     scans = [version.report.get("scan") or {}, *(version.report.get("scans") or [])]
-    documents = [scan["code"] for scan in scans if scan.get("code")]
+    documents = [scan["package"] for scan in scans if scan.get("package")]
     source = version.source
     if not documents or not source.code_key:
         return None

@@ -53,7 +53,7 @@ def code_found(tmp_path: Path) -> dict[str, Any]:
     """How the scan says that the code beside the file of the last build is activated."""
     files = {"source": tmp_path / "source", "code": tmp_path / "code.zip"}
     with process.run("scan", {}, files=files, limits=LIMITS) as result:
-        found: dict[str, Any] = result.value["reports"][0]["code"]
+        found: dict[str, Any] = result.value["reports"][0]["package"]
     return found
 
 
