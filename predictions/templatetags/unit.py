@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import template
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -20,6 +21,7 @@ ROLES = {
     "transformer": gettext_lazy("a transformer"),
     "predictor": gettext_lazy("another model"),
 }
+MOST_QUESTIONS = 20
 # What the site knows of, but leaves to the owner.
 TOLD = ("threshold", "maps")
 
@@ -48,6 +50,34 @@ def unit_beside(report: Any) -> list[dict[str, str]]:
         }
         for part in _parts(report, "beside")
     ]
+
+
+@register.filter
+def unit_questions(report: Any) -> list[str]:
+    """What only a person can say about the inputs, one sentence each."""
+    asked = [str(question.get("message", "")) for question in _parts(report, "questions")]
+    return [sentence for sentence in asked if sentence][:MOST_QUESTIONS]
+
+
+@register.filter
+def unit_hints(report: Any) -> list[str]:
+    """What the files say of the app around the model; nothing of it is applied."""
+    hints = report.get("hints") if isinstance(report, Mapping) else None
+    if not isinstance(hints, Mapping):
+        return []
+    found = []
+    if isinstance(hints.get("threshold"), float):
+        found.append(
+            _("Its app answers yes from a probability of %(threshold)s on.")
+            % {"threshold": number_format(hints["threshold"], use_l10n=True)}
+        )
+    maps = hints.get("value_maps")
+    if isinstance(maps, Mapping) and maps:
+        found.append(
+            _("Its app turns texts into numbers for %(columns)s.")
+            % {"columns": ", ".join(str(name) for name in list(maps)[:10])}
+        )
+    return found
 
 
 def _parts(report: Any, name: str) -> list[Mapping[str, Any]]:

@@ -109,6 +109,12 @@ def test_steps_and_log_are_shown_as_they_happen_and_the_way_to_use_it(
     assert '"x1"' in out
 
 
+def test_open_questions_are_told(root: User, file: Path, work: Callable[..., None]) -> None:
+    question = {"field": "sex", "code": "codes_unknown", "message": "Say which number stands for which word."}
+    work(_claim, _finish(live=True, report={"questions": [question]}))
+    assert "  ? Say which number stands for which word." in _run(file, "--name", "Sum", "--live")
+
+
 def test_a_version_that_does_not_answer_yet_is_told(
     root: User, file: Path, work: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

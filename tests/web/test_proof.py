@@ -158,3 +158,22 @@ def test_both_runtimes_are_shown_with_their_times(client: Client, owner: User) -
     assert "0.25 ms" in body
     assert 'ONNX Runtime <span class="badge accent">answers</span>' in body
     assert 'data-label="Ties">2<' in body
+
+
+def test_open_questions_and_hints_stand_on_the_version(client: Client, owner: User) -> None:
+    report = {
+        "questions": [{"field": "sex", "code": "codes_unknown", "message": "Say which <number> is male."}],
+        "hints": {"threshold": 0.35, "value_maps": {"town": {"A": 0}}},
+    }
+    body = page(client, version_with(owner, report))
+    assert "What only you can say" in body
+    assert "Say which &lt;number&gt; is male." in body
+    assert "0.35" in body
+    assert "for town." in body
+
+
+@pytest.mark.parametrize(
+    "report", [{}, {"questions": "none", "hints": []}, {"questions": [7], "hints": {"threshold": "x"}}]
+)
+def test_a_report_without_questions_has_no_such_section(client: Client, owner: User, report: Any) -> None:
+    assert "What only you can say" not in page(client, version_with(owner, report))

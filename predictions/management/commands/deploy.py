@@ -32,6 +32,7 @@ POLL_SECONDS = 0.3
 LOADING_SECONDS = 60.0
 EVERYTHING = Actor(is_superuser=True)
 INTERRUPTED = 130
+MOST_QUESTIONS = 20
 NOT_PROVEN = 3
 
 
@@ -184,6 +185,7 @@ class Command(BaseCommand):
         ml_model, version = job.ml_model, job.version
         if ml_model is None or version is None:
             raise CommandError("The build ended without a version; look at its log in the admin.")
+        self._tell_questions(version)
         live = ml_models.live_version(ml_model)
         if live is None or live.pk != version.pk or live.current_revision is None:
             self._tell_proof(version, wanted_live=options["live"])
@@ -214,6 +216,12 @@ class Command(BaseCommand):
         if wanted_live:
             raise CommandError("\n".join(lines), returncode=NOT_PROVEN)
         self.stdout.write("\n" + "\n".join(lines))
+
+    def _tell_questions(self, version: ModelVersion) -> None:
+        """What only the owner knows: until it is said, values are taken exactly as the model takes them."""
+        asked = version.report.get("questions") if isinstance(version.report, dict) else None
+        for question in (asked if isinstance(asked, list) else [])[:MOST_QUESTIONS]:
+            self.stdout.write(f"  ? {question.get('message', '')}")
 
     def _wait_for_an_answer(self, ml_model: MLModel, version: ModelVersion) -> None:
         """The example row, answered by a worker and not stored: the libraries of an old file take seconds to load."""
