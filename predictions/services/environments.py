@@ -95,6 +95,11 @@ def ensure(needs: Needs, *, say: Say = _silent, should_stop: Asks = _never) -> E
     recipes = recipes_of(needs)
     try:
         return _made(recipes, say, should_stop)
+    except BadModelFile as error:
+        # Says which release it was, which whoever installs packages knows only as one of many.
+        raise BadModelFile(
+            f"This file was made with {needs.in_words()}. {error.message}", code=error.code
+        ) from error
     except EnvironmentFailed:
         near = nearest(needs)
         if near is None:

@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from sklearn.linear_model import LinearRegression
 from sklearn.tree import DecisionTreeRegressor
 
-OTHER_VERSION = "1.1.9"
+OTHER_VERSION = "7.7.7"
 ROWS = np.random.default_rng(0).normal(size=(60, 2))
 
 
@@ -55,7 +55,7 @@ def greedy_graph() -> bytes:
 
 
 def made_elsewhere() -> bytes:
-    """As saved by another scikit-learn: only the version that the estimator carries differs."""
+    """As saved by a scikit-learn that is to come: only the version that the estimator carries differs."""
     mine = sklearn.__version__
     assert len(mine) == len(OTHER_VERSION)
     content = line()
