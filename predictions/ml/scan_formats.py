@@ -161,8 +161,12 @@ def is_plain_json(path: Path) -> bool:
     """Whether it is a short JSON text with a list of texts, or with such lists by name: columns or classes."""
     if path.stat().st_size > MOST_JSON:
         return False
+    data = path.read_bytes()
+    data = data[3:] if data[:3] == b"\xef\xbb\xbf" else data
+    if data.lstrip()[:1] not in (b"[", b"{"):
+        return False
     try:
-        found = json.loads(path.read_bytes().decode("utf-8-sig"))
+        found = json.loads(data.decode("utf-8"))
     except (ValueError, RecursionError):
         return False
     return _is_texts(found) or (

@@ -205,4 +205,4 @@ def _strained(folder: Path, data: bytes, megabytes: int, scale: int) -> None:
     started = time.monotonic()
     (code,) = watched(folder, megabytes, scale)
     assert time.monotonic() - started < 120
-    assert code in ("", "too_complex", "decompression_bomb", "not_a_model_file", "truncated")
+    assert code in ("", "too_complex", "decompression_bomb", "not_a_model_file", "plain_data", "truncated")

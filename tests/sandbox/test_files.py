@@ -66,7 +66,7 @@ def test_a_joblib_file_becomes_an_artifact(tmp_path: Path) -> None:
         assert reply.artifact is not None
         assert reply.artifact.stat().st_size > 0
         assert result.guards["files"]
-    assert [event["step"] for event in heard] == ["scan", "open", "inspect", "convert", "parity"]
+    assert [event["step"] for event in heard] == ["scan", "open", "inspect", "convert", "parity", "prove"]
 
 
 def test_a_pickle_that_runs_a_command_is_refused_before_it_is_opened(tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_a_file_that_never_opens_is_too_slow(tmp_path: Path) -> None:
         (b"", "empty"),
         (b"a,b\n1,2\n", "not_a_model_file"),
         (b"%PDF-1.7\n", "not_a_model_file"),
-        (pickle.dumps({"a": [1, 2, 3]}), "not_a_model_file"),
+        (pickle.dumps({"a": [1, 2, 3]}), "plain_data"),
         (dumped(LinearRegression().fit([[1.0]], [1.0]))[:-20], "truncated"),
     ],
     ids=["empty", "table", "document", "data", "cut"],

@@ -38,11 +38,9 @@ def claim(**changes: Any) -> dict[str, Any]:
         "runtime": "onnx",
         "plan": PLAN,
         "artifact": "model.onnx",
-        "file_format": "joblib",
         "report": {},
         "libraries": {"scikit-learn": "1.9.1"},
         "notes": [],
-        "scan": {},
     }
     return whole | changes
 
@@ -207,7 +205,6 @@ def test_what_a_database_cannot_hold_is_taken_out_of_a_claim(tmp_path: Path) -> 
         {"artifact": None},
         {"plan": None},
         {"plan": {"feeds": [], "outputs": [], "surprise": 1}},
-        {"file_format": "exe"},
         {"report": []},
         {"libraries": {"numpy": 2}},
         {"notes": "all"},
@@ -219,7 +216,6 @@ def test_what_a_database_cannot_hold_is_taken_out_of_a_claim(tmp_path: Path) -> 
         {"signature": SIGNATURE | {"inputs": [{"name": "x", "kind": "number"}] * 2}},
         {"signature": SIGNATURE | {"task": "surprise"}},
         {"signature": SIGNATURE | {"drawing": {"rows": "many"}}},
-        {"scan": None},
     ],
 )
 def test_a_claim_of_another_shape_is_refused(changes: dict[str, Any], tmp_path: Path) -> None:
